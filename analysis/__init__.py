@@ -1,0 +1,1 @@
+"""Measuring and judging: the condition language, metric providers, AnalysisRuns."""

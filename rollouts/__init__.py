@@ -1,0 +1,1 @@
+"""The product: what Rollouts and Canaries become, and the tools people drive them with."""

@@ -1,0 +1,1 @@
+"""What both front doors share: replicas, steps, weights, gates, scale-down, conditions."""

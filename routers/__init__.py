@@ -1,0 +1,1 @@
+"""Traffic routers: one file each, pure; `ROUTERS` is the one table."""

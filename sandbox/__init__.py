@@ -1,0 +1,1 @@
+"""A cluster in a box, talked to only over the Kubernetes API."""
