@@ -68,8 +68,6 @@ VIRTUAL_SERVICE = Kind("networking.istio.io", "v1beta1", "VirtualService", "virt
 DESTINATION_RULE = Kind("networking.istio.io", "v1beta1", "DestinationRule", "destinationrules")
 ROLLOUT = Kind("argoproj.io", "v1alpha1", "Rollout", "rollouts")
 ANALYSIS_TEMPLATE = Kind("argoproj.io", "v1alpha1", "AnalysisTemplate", "analysistemplates")
-CLUSTER_ANALYSIS_TEMPLATE = Kind(
-    "argoproj.io", "v1alpha1", "ClusterAnalysisTemplate", "clusteranalysistemplates", namespaced=False
-)
+CLUSTER_ANALYSIS_TEMPLATE = Kind("argoproj.io", "v1alpha1", "ClusterAnalysisTemplate", "clusteranalysistemplates", namespaced=False)
 ANALYSIS_RUN = Kind("argoproj.io", "v1alpha1", "AnalysisRun", "analysisruns")
 EXPERIMENT = Kind("argoproj.io", "v1alpha1", "Experiment", "experiments")
