@@ -1,0 +1,24 @@
+"""Labels, annotations and names that people, tools and upstream's controller key on (spec/rollout.md 1.8). Exact strings."""
+
+from __future__ import annotations
+
+POD_TEMPLATE_HASH = "rollouts-pod-template-hash"
+REVISION = "rollout.argoproj.io/revision"
+REVISION_HISTORY = "rollout.argoproj.io/revision-history"
+DESIRED_REPLICAS = "rollout.argoproj.io/desired-replicas"
+EPHEMERAL_METADATA = "rollout.argoproj.io/ephemeral-metadata"
+SCALE_DOWN_DEADLINE = "scale-down-deadline"
+MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
+INSTANCE_ID = "argo-rollouts.argoproj.io/controller-instance-id"
+ROLLOUT_TYPE = "rollout-type"
+STEP_INDEX = "step-index"
+
+
+def replica_set_name(rollout: str, pod_hash: str) -> str:
+    """Name of the ReplicaSet of a revision."""
+    return f"{rollout}-{pod_hash}"
+
+
+def analysis_run_name(rollout: str, pod_hash: str, revision: int, suffix: str = "") -> str:
+    """Name of an AnalysisRun: `suffix` is the step index of a step's run, empty for a background run."""
+    return "-".join(part for part in (rollout, pod_hash, str(revision), suffix) if part)

@@ -1,0 +1,138 @@
+"""Which AnalysisRuns an update needs, and which are to stop (spec/rollout.md 2.8).
+
+Owns names and labels of the runs. Must not: measure, or react to verdicts (progress.py does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.arguments import rollout_arguments
+from analysis.errors import InvalidAnalysis
+from analysis.templates import build_run, collect, references
+from kube.kinds import ANALYSIS_RUN, ObjectRef
+from kube.objects import Object, labels_of, name_of
+from kube.plan import Create, Patch
+from rollouts.engine.names import POD_TEMPLATE_HASH, REVISION, ROLLOUT_TYPE, STEP_INDEX, analysis_run_name
+from rollouts.engine.steps import kind_of
+from rollouts.rollout.draft import Draft, Order
+from rollouts.rollout.progress import BACKGROUND_RUN, INCONCLUSIVE, STEP_RUN, add_pause
+from rollouts.rollout.revisions import owner_reference
+
+FINISHED = frozenset({"Successful", "Failed", "Error", "Inconclusive"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One run that the update needs now."""
+
+    field: str
+    kind: str
+    analysis: Mapping[str, Any]
+    step: int | None = None
+
+
+def run_analyses(draft: Draft) -> None:
+    """Create the runs that are needed and missing; stop those that are not needed any more."""
+    wanted = _wanted(draft)
+    for one in wanted:
+        if not draft.canary_status.get(one.field):
+            _start(draft, one)
+    needed = {(draft.canary_status.get(one.field) or {}).get("name") for one in wanted}
+    for run in draft.snapshot.analysis_runs:
+        if name_of(run) not in needed and not is_finished(run) and not run["spec"].get("terminate"):
+            ref = ObjectRef(ANALYSIS_RUN, draft.namespace, name_of(run))
+            draft.write(Order.ANALYSIS, Patch(ref=ref, patch={"spec": {"terminate": True}}))
+            draft.event("AnalysisRunTerminating", f"Terminating analysis run '{name_of(run)}'")
+
+
+def is_finished(run: Object) -> bool:
+    """Tell whether a run has its verdict."""
+    return (run.get("status") or {}).get("phase") in FINISHED
+
+
+def _wanted(draft: Draft) -> list[Wanted]:
+    settings, index = draft.settings, draft.index
+    if draft.is_first or draft.fully_promoted or draft.aborted or draft.fast_track:
+        return []
+    wanted = []
+    if index < len(settings.steps) and kind_of(settings.steps[index]) == "analysis" and not settings.paused:
+        wanted.append(Wanted(field=STEP_RUN, kind="Step", analysis=settings.steps[index]["analysis"], step=index))
+    if settings.background is not None and index >= settings.starting_step:
+        wanted.append(Wanted(field=BACKGROUND_RUN, kind="Background", analysis=settings.background))
+    return wanted
+
+
+def _start(draft: Draft, wanted: Wanted) -> None:
+    """Create a run, or take the one that was created just before a restart."""
+    if any(one.get("reason") == INCONCLUSIVE for one in draft.status.get("pauseConditions") or ()):
+        return
+    try:
+        body = _run(draft, wanted, "")
+    except InvalidAnalysis as error:
+        add_pause(draft, INCONCLUSIVE)
+        draft.event("AnalysisRunError", f"cannot start the analysis: {error}", warning=True)
+        return
+    taken = {name_of(run): run for run in draft.snapshot.analysis_runs}
+    attempt, name = 0, name_of(body)
+    while name in taken:
+        if not is_finished(taken[name]) and _same_spec(taken[name], body) and not taken[name]["spec"].get("terminate"):
+            draft.canary_status[wanted.field] = {
+                "name": name,
+                "status": (taken[name].get("status") or {}).get("phase") or "Pending",
+            }
+            return
+        attempt += 1
+        name = f"{name_of(body)}.{attempt}"
+    body = {**body, "metadata": {**body["metadata"], "name": name}}
+    draft.write(Order.ANALYSIS, Create(kind=ANALYSIS_RUN, body=body))
+    draft.canary_status[wanted.field] = {"name": name, "status": "Pending"}
+
+
+def _same_spec(run: Object, body: Object) -> bool:
+    ours, theirs = body["spec"], run["spec"]
+    return all(ours.get(field) == theirs.get(field) for field in ("metrics", "args", "dryRun", "measurementRetention"))
+
+
+def _run(draft: Draft, wanted: Wanted, suffix: str) -> dict[str, Any]:
+    """Build a run from the templates as they are now.
+
+    Raises:
+        InvalidAnalysis: a template is missing, or an argument has no value.
+    """
+    analysis = wanted.analysis
+    step = "" if wanted.step is None else str(wanted.step)
+    extra = analysis.get("analysisRunMetadata") or {}
+    labels = {
+        **(draft.settings.selector.get("matchLabels") or {}),
+        **(extra.get("labels") or {}),
+        POD_TEMPLATE_HASH: draft.new_hash,
+        ROLLOUT_TYPE: wanted.kind,
+        **({STEP_INDEX: step} if step else {}),
+    }
+    return build_run(
+        metadata={
+            "name": analysis_run_name(draft.name, draft.new_hash, draft.revision, step) + suffix,
+            "namespace": draft.namespace,
+            "labels": labels,
+            "annotations": {**(extra.get("annotations") or {}), REVISION: str(draft.revision)},
+            "ownerReferences": [owner_reference(draft.rollout)],
+        },
+        templates=collect(references(analysis), draft.snapshot.template),
+        arguments=rollout_arguments(
+            analysis.get("args") or (),
+            rollout=draft.rollout,
+            stable_hash=draft.stable.hash if draft.stable else None,
+            latest_hash=draft.new_hash,
+        ),
+        dry_run=analysis.get("dryRun") or (),
+        retention=analysis.get("measurementRetention") or (),
+        owner=draft.rollout,
+    )
+
+
+def run_hash(run: Object) -> str:
+    """Return the version a run judges."""
+    return labels_of(run).get(POD_TEMPLATE_HASH, "")

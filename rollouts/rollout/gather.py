@@ -1,0 +1,218 @@
+"""From the stores to a `Snapshot`: everything about one Rollout, without waiting.
+
+Owns the indices it needs and which objects touch which Rollout. Must not: decide, write, or talk to a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from analysis.templates import TemplateRef, references
+from kube.kinds import (
+    ANALYSIS_RUN,
+    ANALYSIS_TEMPLATE,
+    CLUSTER_ANALYSIS_TEMPLATE,
+    DESTINATION_RULE,
+    INGRESS,
+    POD,
+    REPLICA_SET,
+    ROLLOUT,
+    SERVICE,
+    VIRTUAL_SERVICE,
+    Kind,
+    ObjectRef,
+)
+from kube.objects import Key, Object, controller_of, key_of, name_of, namespace_of, uid_of
+from kube.store import Index, Store
+from rollouts.engine.names import POD_TEMPLATE_HASH
+from rollouts.rollout.references import analyses_of, referenced, template_object
+from rollouts.rollout.revisions import selector_matches
+from rollouts.rollout.settings import Settings
+from rollouts.rollout.snapshot import ReplicaSet, Snapshot
+from rollouts.rollout.validation import validate
+from routers.base import Objects
+
+KINDS = (
+    ROLLOUT,
+    REPLICA_SET,
+    POD,
+    SERVICE,
+    INGRESS,
+    VIRTUAL_SERVICE,
+    DESTINATION_RULE,
+    ANALYSIS_TEMPLATE,
+    CLUSTER_ANALYSIS_TEMPLATE,
+    ANALYSIS_RUN,
+)
+SELECTORS: Mapping[Kind, str] = {REPLICA_SET: POD_TEMPLATE_HASH, POD: POD_TEMPLATE_HASH}
+"""Label selectors that keep other people's objects out of the stores."""
+
+
+def _owner(obj: Object) -> Iterable[str]:
+    owner = controller_of(obj)
+    return (owner["uid"],) if owner else (f"nobody/{namespace_of(obj)}",)
+
+
+def _references(rollout: Object) -> Iterable[str]:
+    """Return what a Rollout refers to, as text; while its spec is invalid, just that."""
+    if validate(rollout):
+        return (_invalid(key_of(rollout)),)
+    settings = Settings.of(rollout)
+    found = {str(ref) for ref in referenced(rollout, settings)}
+    if any(True for _ in analyses_of(settings)):
+        found |= {f"analysis/{namespace_of(rollout)}", "analysis/"}
+    return found
+
+
+def _invalid(key: Key) -> str:
+    return f"invalid/{key[0]}/{key[1]}"
+
+
+INDICES: Mapping[Kind, Mapping[str, Index]] = {
+    ROLLOUT: {"refers": _references},
+    REPLICA_SET: {"owner": _owner, "uid": lambda obj: (uid_of(obj),)},
+    POD: {"owner": _owner},
+    ANALYSIS_RUN: {"owner": _owner},
+}
+
+
+def slim_pod(pod: Object) -> Object:
+    """Keep of a pod what the plan reads, so that thousands of them fit in memory."""
+    metadata = pod["metadata"]
+    kept = (
+        "name",
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "labels",
+        "annotations",
+        "ownerReferences",
+    )
+    status = pod.get("status") or {}
+    return {
+        "metadata": {field: metadata[field] for field in kept if field in metadata},
+        "status": {field: status[field] for field in ("phase", "conditions", "containerStatuses") if field in status},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The stores of every kind in `KINDS`, with their indices."""
+
+    by_kind: Mapping[Kind, Store]
+
+    @classmethod
+    def empty(cls) -> Stores:
+        """Return stores with nothing in them, for tools that fill them themselves."""
+        return cls({kind: Store(kind, INDICES.get(kind, {})) for kind in KINDS})
+
+    def __getitem__(self, kind: Kind) -> Store:
+        """Return the store of a kind."""
+        return self.by_kind[kind]
+
+    def find(self, ref: ObjectRef) -> Object | None:
+        """Return an object by its reference."""
+        return self.by_kind[ref.kind].get(ref.namespace, ref.name)
+
+
+def gather(stores: Stores, key: Key) -> Snapshot | None:
+    """Return all that is known about a Rollout; None when there is none of that name."""
+    rollout = stores[ROLLOUT].get(*key)
+    if rollout is None:
+        return None
+    if stores[ROLLOUT].by("refers", _invalid(key)):
+        return Snapshot(rollout=rollout)
+    settings = Settings.of(rollout)
+    refs = referenced(rollout, settings)
+    found = {ref: obj for ref in refs if (obj := stores.find(ref)) is not None}
+    sets = tuple(ReplicaSet(obj) for obj in _replica_sets(stores, rollout))
+    names = [name for name in (settings.stable_service, settings.canary_service) if name]
+    return Snapshot(
+        rollout=rollout,
+        replica_sets=sets,
+        pods={one.uid: tuple(stores[POD].by("owner", one.uid)) for one in sets},
+        services={ref.name: obj for ref, obj in found.items() if ref.kind == SERVICE},
+        templates=dict(_templates(stores, settings, namespace_of(rollout))),
+        analysis_runs=tuple(stores[ANALYSIS_RUN].by("owner", uid_of(rollout))),
+        service_users={name: _users(stores, ObjectRef(SERVICE, key[0], name)) for name in names},
+        routing=Objects(found),
+    )
+
+
+def _replica_sets(stores: Stores, rollout: Object) -> Iterator[Object]:
+    """Yield the ReplicaSets a Rollout controls, and those nobody controls that its selector matches."""
+    yield from stores[REPLICA_SET].by("owner", uid_of(rollout))
+    selector = rollout["spec"].get("selector") or {}
+    for orphan in stores[REPLICA_SET].by("owner", f"nobody/{namespace_of(rollout)}"):
+        template = orphan["spec"].get("template") or {}
+        if "metadata" in template and selector_matches(selector, template):
+            yield orphan
+
+
+def _templates(stores: Stores, settings: Settings, namespace: str) -> Iterator[tuple[TemplateRef, Object]]:
+    """Yield the templates a Rollout refers to and those they refer to; circles end where they began."""
+    pending = [ref for _, analysis, _ in analyses_of(settings) for ref in references(analysis)]
+    seen: set[TemplateRef] = set()
+    while pending:
+        ref = pending.pop()
+        if ref in seen:
+            continue
+        seen.add(ref)
+        template = stores.find(template_object(ref, namespace))
+        if template is not None:
+            yield ref, template
+            pending += references(template.get("spec") or {})
+
+
+def _users(stores: Stores, ref: ObjectRef) -> tuple[str, ...]:
+    return tuple(name_of(rollout) for rollout in stores[ROLLOUT].by("refers", str(ref)))
+
+
+def mappers(stores: Stores) -> Mapping[Kind, Callable[[Object], Iterable[Key]]]:
+    """Return, for every kind, which Rollouts a change of an object touches."""
+
+    def by_owner(obj: Object) -> Iterable[Key]:
+        owner = controller_of(obj)
+        if owner is not None and owner.get("kind") == ROLLOUT.name:
+            return ((namespace_of(obj), owner["name"]),)
+        return ()
+
+    def by_replica_set(pod: Object) -> Iterable[Key]:
+        owner = controller_of(pod)
+        found = stores[REPLICA_SET].by("uid", owner["uid"]) if owner else ()
+        return [key for replica_set in found for key in by_owner(replica_set)]
+
+    def of_replica_set(obj: Object) -> Iterable[Key]:
+        if controller_of(obj) is not None:
+            return by_owner(obj)
+        template = obj["spec"].get("template") or {}
+        return [
+            key_of(one)
+            for one in stores[ROLLOUT].all()
+            if namespace_of(one) == namespace_of(obj)
+            and "metadata" in template
+            and selector_matches((one.get("spec") or {}).get("selector") or {}, template)
+        ]
+
+    def by_reference(kind: Kind) -> Callable[[Object], Iterable[Key]]:
+        def keys(obj: Object) -> Iterable[Key]:
+            ref = ObjectRef(kind, namespace_of(obj), name_of(obj))
+            return [*by_owner(obj), *(key_of(one) for one in stores[ROLLOUT].by("refers", str(ref)))]
+
+        return keys
+
+    def by_analysis(obj: Object) -> Iterable[Key]:
+        return [key_of(one) for one in stores[ROLLOUT].by("refers", f"analysis/{namespace_of(obj)}")]
+
+    return {
+        ROLLOUT: lambda obj: (key_of(obj),),
+        REPLICA_SET: of_replica_set,
+        POD: by_replica_set,
+        ANALYSIS_RUN: by_owner,
+        ANALYSIS_TEMPLATE: by_analysis,
+        CLUSTER_ANALYSIS_TEMPLATE: by_analysis,
+        **{kind: by_reference(kind) for kind in (SERVICE, INGRESS, VIRTUAL_SERVICE, DESTINATION_RULE)},
+    }

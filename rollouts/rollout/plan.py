@@ -1,0 +1,84 @@
+"""What a Rollout should do next.
+
+Owns the order of decisions (spec/rollout.md 2.1-2.3). Must not: do I/O, read a clock, know a router or a provider by name.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from kube.objects import is_deleting, name_of
+from kube.plan import Event, Plan, Reason
+from rollouts.engine import conditions as condition
+from rollouts.rollout.analyses import run_analyses
+from rollouts.rollout.draft import Draft
+from rollouts.rollout.progress import follow_steps, heed_analyses, obey_commands, promote_when_done
+from rollouts.rollout.references import missing_references
+from rollouts.rollout.revisions import adopt_orphans, name_the_revisions, restart_on_new_template
+from rollouts.rollout.scaling import scale
+from rollouts.rollout.services import switch_services
+from rollouts.rollout.settings import Settings
+from rollouts.rollout.snapshot import Snapshot
+from rollouts.rollout.status import report
+from rollouts.rollout.traffic import move_traffic, observe_traffic
+from rollouts.rollout.upkeep import clean_history, mark_roles, restart_pods
+from rollouts.rollout.validation import Problem, invalid_text, validate
+
+STAGES: tuple[Callable[[Draft], None], ...] = (
+    adopt_orphans,
+    name_the_revisions,  # which ReplicaSet is new, stable, old; adopts by meaning, never by hash alone
+    restart_on_new_template,  # a new template or new steps start at step 0
+    observe_traffic,  # what the router's objects say now
+    obey_commands,  # abort, retry, resume, promote, as people asked through the status
+    heed_analyses,  # verdicts: abort or ask a person
+    follow_steps,  # past every step that is complete
+    promote_when_done,
+    switch_services,  # only to pods that are there
+    move_traffic,  # the weight that is safe now; on abort before anything else
+    run_analyses,
+    scale,  # stable up, canary, then old ones down; never below what the traffic needs
+    mark_roles,
+    restart_pods,
+    clean_history,
+    report,
+)
+
+
+def plan(snapshot: Snapshot, now: datetime) -> Plan:
+    """Return everything to do about a Rollout now; empty when it is as wanted."""
+    if is_deleting(snapshot.rollout):
+        return Plan()
+    problems = find_problems(snapshot)
+    if problems:
+        return _refusal(snapshot, problems, now)
+    draft = Draft.of(snapshot, now)
+    for stage in STAGES:
+        stage(draft)
+    return draft.plan()
+
+
+def find_problems(snapshot: Snapshot) -> Sequence[Problem]:
+    """Return what is wrong with the spec or, when that is fine, with what it refers to."""
+    return validate(snapshot.rollout) or missing_references(snapshot, Settings.of(snapshot.rollout))
+
+
+def _refusal(snapshot: Snapshot, problems: Sequence[Problem], now: datetime) -> Plan:
+    """Say what is wrong in the `InvalidSpec` condition; nothing else happens until it is mended."""
+    rollout = snapshot.rollout
+    text = invalid_text(name_of(rollout), problems)
+    status = copy.deepcopy(dict(rollout.get("status") or {}))
+    conditions = status.get("conditions") or ()
+    known = condition.find(conditions, "InvalidSpec")
+    is_news = known is None or known.get("message") != text
+    status["conditions"] = condition.put(
+        conditions, "InvalidSpec", "True", reason="InvalidSpec", message=text, now=now, touch=is_news
+    )
+    status["observedGeneration"] = str(rollout["metadata"].get("generation", 0))
+    status["phase"], status["message"] = "Degraded", f"InvalidSpec: {text}"
+    return Plan(
+        status=status,
+        events=(Event(about=Draft.ref_of(rollout), reason="InvalidSpec", message=text, warning=True),) if is_news else (),
+        reasons=(Reason(f"the spec is invalid, nothing happens until it is mended: {text}"),),
+    )

@@ -1,0 +1,216 @@
+"""Which ReplicaSet is new, which stable, which old; and what a new template resets (spec/rollout.md 2.1-2.3).
+
+Adopts by meaning, never by hash alone. Must not: scale, or decide about traffic.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from kube.kinds import REPLICA_SET, ObjectRef
+from kube.objects import Object, format_time, labels_of, name_of, namespace_of, uid_of
+from kube.plan import Create, Patch
+from rollouts.engine.names import (
+    DESIRED_REPLICAS,
+    EPHEMERAL_METADATA,
+    POD_TEMPLATE_HASH,
+    REVISION,
+    REVISION_HISTORY,
+    replica_set_name,
+)
+from rollouts.engine.templates import hash_of, means_the_same, without_injected
+from rollouts.rollout.draft import Draft, Order, revision_of
+from rollouts.rollout.snapshot import ReplicaSet
+
+
+def name_the_revisions(draft: Draft) -> None:
+    """Find the new, the stable and the other ReplicaSets, and number the new revision."""
+    sets = draft.snapshot.replica_sets
+    current = draft.status.get("currentPodHash")
+    draft.new = _matching(draft, current)
+    draft.new_hash = draft.new.hash if draft.new else _free_hash(draft)
+    stable_hash = draft.status.get("stableRS")
+    draft.stable = next((one for one in sets if stable_hash and one.hash == stable_hash), None)
+    named = {one.uid for one in (draft.new, draft.stable) if one}
+    draft.others = tuple(sorted((one for one in sets if one.uid not in named), key=lambda one: one.created))
+    _number(draft)
+
+
+def injected_into(replica_set: ReplicaSet) -> Mapping[str, Any]:
+    """Return the labels and annotations that were injected into a ReplicaSet's pods for its role."""
+    try:
+        injected = json.loads(replica_set.ephemeral_metadata or "{}")
+    except ValueError:
+        return {}
+    return injected if isinstance(injected, Mapping) else {}
+
+
+def _matching(draft: Draft, current: str | None) -> ReplicaSet | None:
+    """Return the ReplicaSet whose pods are what the template asks for, the one in use first, then the youngest revision."""
+    wanted = without_injected(draft.settings.template)
+    by_preference = sorted(draft.snapshot.replica_sets, key=lambda one: (one.hash != current, -one.revision))
+    return next((one for one in by_preference if means_the_same(wanted, without_injected(one.template, injected_into(one)))), None)
+
+
+def _free_hash(draft: Draft) -> str:
+    """Return a hash for the new template that none of this Rollout's ReplicaSets carries for another one."""
+    taken = {one.hash for one in draft.snapshot.replica_sets}
+    collisions = int(draft.status.get("collisionCount") or 0)
+    while (pod_hash := hash_of(draft.settings.template, collisions)) in taken:
+        collisions += 1
+        draft.status["collisionCount"] = collisions
+    return pod_hash
+
+
+def _number(draft: Draft) -> None:
+    """Give the new revision its number: one more than all others, noted on ReplicaSet and Rollout."""
+    highest = max((one.revision for one in draft.snapshot.replica_sets if draft.new is None or one.uid != draft.new.uid), default=0)
+    draft.revision = draft.new.revision if draft.new and draft.new.revision > highest else highest + 1
+    if draft.new and draft.new.revision != draft.revision:
+        annotations = {REVISION: str(draft.revision)}
+        if draft.new.revision:
+            history = draft.new.obj["metadata"].get("annotations", {}).get(REVISION_HISTORY, "")
+            annotations[REVISION_HISTORY] = ",".join(filter(None, (history, str(draft.new.revision))))
+        draft.patch_replica_set(Order.REVISION, draft.new, {"metadata": {"annotations": annotations}})
+    if revision_of(draft.rollout, REVISION) != draft.revision:
+        patch = {"metadata": {"annotations": {REVISION: str(draft.revision)}}}
+        draft.write(Order.REVISION, Patch(ref=draft.ref, patch=patch))
+        draft.event("RolloutUpdated", f"Rollout updated to revision {draft.revision}")
+
+
+def create_replica_set(draft: Draft, replicas: int) -> None:
+    """Create the new revision's ReplicaSet with so many pods."""
+    name = replica_set_name(draft.name, draft.new_hash)
+    draft.write(Order.REVISION, Create(kind=REPLICA_SET, body=_replica_set(draft, name, replicas)))
+    draft.event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {draft.revision})")
+    if replicas:
+        draft.event("ScalingReplicaSet", f"Scaled up ReplicaSet {name} (revision {draft.revision}) from 0 to {replicas}")
+    draft.condition("Progressing", "True", reason="NewReplicaSetCreated", message=f'Created new replica set "{name}"', touch=True)
+
+
+def _replica_set(draft: Draft, name: str, replicas: int) -> Object:
+    settings = draft.settings
+    template = dict(settings.template)
+    metadata = dict(template.get("metadata") or {})
+    ephemeral = settings.stable_metadata if draft.is_first else settings.canary_metadata
+    labels = {**(metadata.get("labels") or {}), POD_TEMPLATE_HASH: draft.new_hash}
+    template["metadata"] = {**metadata, "labels": {**labels, **(ephemeral.get("labels") or {})}}
+    if injected := ephemeral.get("annotations"):
+        template["metadata"]["annotations"] = {**(metadata.get("annotations") or {}), **injected}
+    annotations = {REVISION: str(draft.revision), DESIRED_REPLICAS: str(settings.replicas)}
+    if ephemeral:
+        annotations[EPHEMERAL_METADATA] = json.dumps(ephemeral, sort_keys=True, separators=(",", ":"))
+    selector = settings.selector
+    match_labels = {**(selector.get("matchLabels") or {}), POD_TEMPLATE_HASH: draft.new_hash}
+    spec: dict[str, Any] = {"replicas": replicas, "selector": {**selector, "matchLabels": match_labels}, "template": template}
+    if settings.min_ready:
+        spec["minReadySeconds"] = int(settings.min_ready.total_seconds())
+    return {
+        "apiVersion": REPLICA_SET.api_version,
+        "kind": REPLICA_SET.name,
+        "metadata": {
+            "name": name,
+            "namespace": draft.namespace,
+            "labels": labels,
+            "annotations": annotations,
+            "ownerReferences": [owner_reference(draft.rollout)],
+        },
+        "spec": spec,
+    }
+
+
+def owner_reference(rollout: Object) -> dict[str, Any]:
+    """Return the reference by which a Rollout controls what it creates."""
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "name": name_of(rollout),
+        "uid": uid_of(rollout),
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def adopt_orphans(draft: Draft) -> None:
+    """Take over ReplicaSets that the selector matches and nobody controls."""
+    for one in draft.snapshot.replica_sets:
+        if not one.obj["metadata"].get("ownerReferences"):
+            ref = ObjectRef(REPLICA_SET, namespace_of(one.obj), one.name)
+            patch = {"metadata": {"ownerReferences": [owner_reference(draft.rollout)]}}
+            draft.write(Order.REVISION, Patch(ref=ref, patch=patch, version=one.obj["metadata"].get("resourceVersion")))
+
+
+def restart_on_new_template(draft: Draft) -> None:
+    """Start at the first step when the template or the steps are new; skip them all when the way back is short."""
+    steps_hash = hash_of(list(draft.settings.steps)) if draft.settings.steps else ""
+    known = draft.status.get("currentPodHash"), draft.status.get("currentStepHash") or ""
+    if known != (draft.new_hash, steps_hash):
+        _reset(draft, steps_hash)
+    draft.fast_track = _fast_track(draft)
+
+
+def _reset(draft: Draft, steps_hash: str) -> None:
+    status = draft.status
+    for field in ("pauseConditions", "controllerPause", "abort", "abortedAt", "promoteFull"):
+        status.pop(field, None)
+    for field in ("currentStepAnalysisRunStatus", "currentBackgroundAnalysisRunStatus", "currentExperiment"):
+        draft.canary_status.pop(field, None)
+    status["currentPodHash"] = draft.new_hash
+    if steps_hash:
+        status["currentStepHash"] = steps_hash
+        status["currentStepIndex"] = 0
+    else:
+        status.pop("currentStepHash", None)
+        status.pop("currentStepIndex", None)
+    if draft.settings.restart_at and not draft.is_first:
+        status["restartedAt"] = format_time(draft.settings.restart_at)
+    if draft.fully_promoted and draft.settings.steps:
+        status["currentStepIndex"] = len(draft.settings.steps)
+        draft.event("SkipSteps", "Rollback to stable ReplicaSet, all steps skipped")
+    if draft.new is not None:
+        message = f'Found new replica set "{draft.new.name}"'
+        draft.condition("Progressing", "True", reason="FoundNewReplicaSet", message=message, touch=True)
+
+
+def _fast_track(draft: Draft) -> str:
+    """Say why steps are skipped: a full promotion was asked for, or the way back is within the rollback window."""
+    if draft.fully_promoted or draft.is_first:
+        return ""
+    if draft.status.get("promoteFull"):
+        return "Full promotion requested"
+    new, stable, window = draft.new, draft.stable, draft.settings.rollback_window
+    if not window or new is None or stable is None or new.created >= stable.created:
+        return ""
+    between = sum(
+        new.created < one.created < stable.created
+        and "experiment.argoproj.io/name" not in (one.obj["metadata"].get("annotations") or {})
+        for one in draft.others
+    )
+    return "Rollback within window" if between < window else ""
+
+
+def selector_matches(selector: Mapping[str, Any], obj: Object) -> bool:
+    """Tell whether a label selector (matchLabels and matchExpressions) selects an object; an empty one selects nothing."""
+    labels = labels_of(obj)
+    wanted = selector.get("matchLabels") or {}
+    expressions = selector.get("matchExpressions") or ()
+    if not wanted and not expressions:
+        return False
+    return all(labels.get(key) == value for key, value in wanted.items()) and all(_holds(one, labels) for one in expressions)
+
+
+def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, values = expression.get("key", ""), expression.get("values") or ()
+    match expression.get("operator"):
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case "DoesNotExist":
+            return key not in labels
+        case _:
+            return False

@@ -1,0 +1,209 @@
+"""How many pods each ReplicaSet is to have now (spec/rollout.md 2.4, 2.6).
+
+Capacity comes before traffic and goes after it: no side shrinks below what its observed traffic needs. Must not: move traffic.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from kube.objects import annotations_of, format_time
+from rollouts.engine.names import DESIRED_REPLICAS, SCALE_DOWN_DEADLINE
+from rollouts.engine.replicas import Counts, Side, basic_scale, drain_others
+from rollouts.rollout.draft import Draft, Order
+from rollouts.rollout.revisions import create_replica_set
+from rollouts.rollout.services import nobody_on_canary, selected_hash
+from rollouts.rollout.snapshot import ReplicaSet
+from rollouts.rollout.targets import lifted, pods_for, wanted_counts
+
+NOTHING = Side(spec=0, available=0)
+
+
+def scale(draft: Draft) -> None:
+    """Bring every ReplicaSet as far towards its wanted size as is safe now, creating the new one."""
+    if _is_frozen(draft):
+        if draft.new is None:
+            create_replica_set(draft, 0)
+        return
+    counts = _routed(draft) if draft.settings.routed else _basic(draft)
+    if draft.new is None:
+        create_replica_set(draft, counts.canary)
+    else:
+        _resize(draft, draft.new, counts.canary)
+    if draft.stable is not None and (draft.new is None or draft.stable.uid != draft.new.uid):
+        _resize(draft, draft.stable, counts.stable)
+    (_drain_routed if draft.settings.routed else _drain_basic)(draft)
+
+
+def _is_frozen(draft: Draft) -> bool:
+    """Tell whether a person stopped the update: only an unchanged number of replicas is frozen, scaling still works."""
+    return (draft.settings.paused or _waits_for_verdict(draft)) and not _replicas_changed(draft) and not draft.aborted
+
+
+def _waits_for_verdict(draft: Draft) -> bool:
+    return any(one.get("reason") == "InconclusiveAnalysisRun" for one in draft.status.get("pauseConditions") or ())
+
+
+def _replicas_changed(draft: Draft) -> bool:
+    """Tell whether `spec.replicas` is another than the ReplicaSets were sized for."""
+    wanted = str(draft.settings.replicas)
+    active = [one for one in (draft.new, draft.stable) if one and one.wanted > 0]
+    return any(annotations_of(one.obj).get(DESIRED_REPLICAS, wanted) != wanted for one in active)
+
+
+def _basic(draft: Draft) -> Counts:
+    """Without a router: within surge and availability, older ReplicaSets first."""
+    settings = draft.settings
+    stable = draft.stable.side if draft.stable and not draft.fully_promoted else NOTHING
+    return basic_scale(
+        replicas=settings.replicas,
+        target=wanted_counts(draft),
+        new=draft.new.side if draft.new else NOTHING,
+        stable=stable,
+        others=tuple(one.side for one in draft.others),
+        surge=settings.surge,
+        unavailable=settings.unavailable,
+    )
+
+
+def _routed(draft: Draft) -> Counts:
+    """With a router: both sides beside each other, neither below what is sent to it."""
+    wanted = wanted_counts(draft)
+    if draft.is_first or draft.fully_promoted:
+        return wanted
+    return Counts(_routed_canary(draft, wanted.canary), _routed_stable(draft, wanted.stable))
+
+
+def _routed_canary(draft: Draft, wanted: int) -> int:
+    """Return the canary's pods now: on abort they stay for their delay, and always while traffic needs them."""
+    new = draft.new
+    if new is None:
+        return wanted
+    if draft.aborted:
+        return _aborted_canary(draft, new)
+    if draft.observed is None and wanted < new.wanted:
+        return new.wanted
+    carried = draft.observed.canary if draft.observed else 0
+    explicit = any("setCanaryScale" in step for step in draft.settings.steps[: draft.index + 1])
+    if wanted < new.wanted and carried and not explicit:
+        return max(wanted, min(new.wanted, pods_for(draft, carried)))
+    return wanted
+
+
+def _aborted_canary(draft: Draft, new: ReplicaSet) -> int:
+    settings = draft.settings
+    if draft.observed is None or draft.observed.canary > 0:
+        if settings.dynamic_stable_scale and draft.observed is not None and not settings.abort_delay_given:
+            return min(new.wanted, lifted(draft, pods_for(draft, draft.observed.canary)))
+        return new.wanted
+    if settings.dynamic_stable_scale and not settings.abort_delay_given:
+        return 0
+    if settings.abort_delay is None or new.wanted == 0:
+        return new.wanted
+    if draft.stable_available < settings.replicas:
+        draft.because("aborted: the canary's pods stay until stable has all of its own")
+        return new.wanted
+    return 0 if _delay_is_over(draft, new, settings.abort_delay, "aborted canary") else new.wanted
+
+
+def _routed_stable(draft: Draft, wanted: int) -> int:
+    """Return stable's pods now: with `dynamicStableScale` they follow the traffic, never ahead of it."""
+    stable = draft.stable
+    if stable is None or not draft.settings.dynamic_stable_scale:
+        return wanted
+    if draft.aborted:
+        return draft.settings.replicas
+    if draft.observed is None:
+        return max(wanted, stable.wanted)
+    total = draft.settings.total_weight
+    return max(wanted, lifted(draft, pods_for(draft, total - min(draft.observed.canary, total))))
+
+
+def _resize(draft: Draft, replica_set: ReplicaSet, replicas: int) -> None:
+    """Write a new size, together with what else the ReplicaSet is to say about it."""
+    annotations: dict[str, str | None] = {}
+    desired = str(draft.settings.replicas)
+    if annotations_of(replica_set.obj).get(DESIRED_REPLICAS) != desired and replicas:
+        annotations[DESIRED_REPLICAS] = desired
+    if SCALE_DOWN_DEADLINE in annotations_of(replica_set.obj) and _deadline_is_obsolete(draft, replica_set, replicas):
+        annotations[SCALE_DOWN_DEADLINE] = None
+    patch: dict[str, object] = {}
+    if annotations:
+        patch["metadata"] = {"annotations": annotations}
+    if replicas != replica_set.wanted:
+        patch["spec"] = {"replicas": replicas}
+        verb = "up" if replicas > replica_set.wanted else "down"
+        revision = draft.revision if draft.new and replica_set.uid == draft.new.uid else replica_set.revision
+        draft.event(
+            "ScalingReplicaSet",
+            f"Scaled {verb} ReplicaSet {replica_set.name} (revision {revision}) from {replica_set.wanted} to {replicas}",
+        )
+    if patch:
+        draft.patch_replica_set(Order.GROW if replicas >= replica_set.wanted else Order.SHRINK, replica_set, patch)
+
+
+def _deadline_is_obsolete(draft: Draft, replica_set: ReplicaSet, replicas: int) -> bool:
+    is_aborted_canary = draft.aborted and draft.new is not None and replica_set.uid == draft.new.uid
+    return replicas == 0 or not is_aborted_canary
+
+
+def _drain_basic(draft: Draft) -> None:
+    """Drain what is neither new nor stable as far as availability allows."""
+    running = [one for one in draft.others if one.wanted > 0]
+    if not running:
+        return
+    everything = draft.all_sets
+    total = Side(spec=sum(one.wanted for one in everything), available=sum(one.side.sure for one in everything))
+    kept = drain_others(
+        replicas=draft.settings.replicas,
+        others=tuple(one.side for one in running),
+        total=total,
+        unavailable=draft.settings.unavailable,
+    )
+    for one, replicas in zip(running, kept, strict=True):
+        _resize(draft, one, replicas)
+
+
+def _drain_routed(draft: Draft) -> None:
+    """Drain old versions nobody is sent to: the last stable one after its delay, others at once."""
+    running = sorted((one for one in draft.others if one.wanted > 0), key=lambda one: one.revision, reverse=True)
+    settings = draft.settings
+    for at, one in enumerate(running):
+        if _may_have_users(draft, one):
+            draft.because(f"ReplicaSet {one.name} keeps its pods while traffic may reach them")
+            continue
+        limited = settings.scale_down_delay_revisions is not None and at >= settings.scale_down_delay_revisions
+        delayed = draft.fully_promoted and settings.scale_down_delay and not limited
+        if not delayed or _delay_is_over(draft, one, settings.scale_down_delay, "previous version"):
+            _resize(draft, one, 0)
+
+
+def _may_have_users(draft: Draft, replica_set: ReplicaSet) -> bool:
+    """Tell whether a Service or subset still stands for this version while anybody is sent there."""
+    settings, services = draft.settings, draft.snapshot.services
+    if draft.observed is None:
+        return True
+    stable_selects = selected_hash(services.get(settings.stable_service or "")) == replica_set.hash
+    weights = draft.canary_status.get("weights") or {}
+    canary_means = (weights.get("canary") or {}).get("podTemplateHash") == replica_set.hash
+    canary_selects = selected_hash(services.get(settings.canary_service or "")) == replica_set.hash
+    if stable_selects:
+        return True
+    if draft.fully_promoted and draft.observed.canary > 0 and not settings.stable_service:
+        return True
+    return (canary_means or canary_selects) and not nobody_on_canary(draft)
+
+
+def _delay_is_over(draft: Draft, replica_set: ReplicaSet, delay: timedelta, what: str) -> bool:
+    """Start or follow a scale-down delay, which is written on the ReplicaSet."""
+    if not delay:
+        return True
+    deadline: datetime | None = replica_set.scale_down_deadline
+    if deadline is None:
+        deadline = draft.now + delay
+        patch = {"metadata": {"annotations": {SCALE_DOWN_DEADLINE: format_time(deadline)}}}
+        draft.patch_replica_set(Order.TIDY, replica_set, patch)
+    if draft.now >= deadline:
+        return True
+    draft.because(f"the pods of the {what} ({replica_set.name}) stay until their scale-down delay is over", until=deadline)
+    return False

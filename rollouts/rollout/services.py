@@ -1,0 +1,79 @@
+"""Which pods the stable and the canary Service select (spec/rollout.md 2.5).
+
+A Service moves only to pods that are there, and the canary's only while nobody is sent to it. Must not: know a router.
+"""
+
+from __future__ import annotations
+
+from kube.kinds import SERVICE, ObjectRef
+from kube.objects import Object, annotations_of
+from kube.plan import Patch, Write
+from rollouts.engine.names import MANAGED_BY, POD_TEMPLATE_HASH
+from rollouts.rollout.draft import Draft, Order
+from rollouts.rollout.snapshot import ReplicaSet
+
+
+def switch_services(draft: Draft) -> None:
+    """Point each Service at the version whose users it is to have."""
+    if draft.stable is not None:
+        _switch(draft, draft.settings.stable_service, draft.stable)
+    target = _canary_target(draft)
+    if target is not None:
+        _switch(draft, draft.settings.canary_service, target)
+
+
+def selected_hash(service: Object | None) -> str:
+    """Return the pod template hash a Service selects; empty when it selects by other labels only."""
+    return ((service or {}).get("spec", {}).get("selector") or {}).get(POD_TEMPLATE_HASH, "")
+
+
+def stable_service_is_switched(draft: Draft) -> bool:
+    """Tell whether the stable Service, if there is one, selects the stable version in what the API server shows."""
+    name = draft.settings.stable_service
+    return not name or draft.stable is None or selected_hash(draft.snapshot.services.get(name)) == draft.stable.hash
+
+
+def nobody_on_canary(draft: Draft) -> bool:
+    """Tell whether no router sends anybody to the canary, so that what it selects may change."""
+    return not draft.settings.routed or (draft.observed is not None and draft.observed.canary == 0)
+
+
+def _canary_target(draft: Draft) -> ReplicaSet | None:
+    """Return what the canary Service is to select; None leaves it as it is."""
+    if draft.is_first or draft.fully_promoted:
+        return draft.stable
+    current = selected_hash(draft.snapshot.services.get(draft.settings.canary_service or ""))
+    if draft.aborted:
+        return draft.stable if nobody_on_canary(draft) else None
+    if draft.new is None or not draft.new_available:
+        return draft.stable if nobody_on_canary(draft) and not current else None
+    return draft.new if current == draft.new.hash or nobody_on_canary(draft) else None
+
+
+def _switch(draft: Draft, name: str | None, target: ReplicaSet) -> None:
+    service = draft.snapshot.services.get(name or "")
+    if name is None or service is None:
+        return
+    current = selected_hash(service)
+    managed = annotations_of(service).get(MANAGED_BY) == draft.name
+    if current == target.hash and managed:
+        return
+    enough = target.available >= max(1, target.wanted) if not current else target.available >= 1
+    if current != target.hash and not enough:
+        draft.because(f"Service {name} is switched once ReplicaSet {target.name} has available pods")
+        return
+    patch = {"metadata": {"annotations": {MANAGED_BY: draft.name}}, "spec": {"selector": {POD_TEMPLATE_HASH: target.hash}}}
+    draft.write(Order.SERVICE, Patch(ref=ObjectRef(SERVICE, draft.namespace, name), patch=patch))
+    if current != target.hash:
+        draft.event("SwitchService", f"Switched selector for service '{name}' from '{current}' to '{target.hash}'")
+
+
+def release(services: list[Object]) -> list[Write]:
+    """Return the writes that take the hash and the mark out of Services no Rollout refers to any more."""
+    writes: list[Write] = []
+    for service in services:
+        metadata = service["metadata"]
+        selector = {POD_TEMPLATE_HASH: None} if selected_hash(service) else {}
+        patch = {"metadata": {"annotations": {MANAGED_BY: None}}, "spec": {"selector": selector}}
+        writes.append(Patch(ref=ObjectRef(SERVICE, metadata.get("namespace", ""), metadata["name"]), patch=patch))
+    return writes

@@ -1,0 +1,146 @@
+"""Everything a Rollout's plan may know, frozen; and how it is gathered from the stores.
+
+Owns the reading of ReplicaSets and pods into small views. Must not: wait, write, decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from analysis.templates import TemplateRef
+from kube.objects import Object, annotations_of, is_deleting, labels_of, name_of, parse_time, uid_of
+from rollouts.engine.names import EPHEMERAL_METADATA, POD_TEMPLATE_HASH, REVISION, SCALE_DOWN_DEADLINE
+from rollouts.engine.replicas import Side
+from routers.base import Objects
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaSet:
+    """One revision's ReplicaSet as the plan sees it."""
+
+    obj: Object
+
+    @property
+    def name(self) -> str:
+        """`metadata.name`."""
+        return name_of(self.obj)
+
+    @property
+    def uid(self) -> str:
+        """`metadata.uid`."""
+        return uid_of(self.obj)
+
+    @property
+    def hash(self) -> str:
+        """The pod template hash it carries, whoever computed it."""
+        return labels_of(self.obj).get(POD_TEMPLATE_HASH, "")
+
+    @property
+    def revision(self) -> int:
+        """Its revision number; 0 before one was given."""
+        text = annotations_of(self.obj).get(REVISION, "0")
+        return int(text) if text.isdecimal() else 0
+
+    @property
+    def wanted(self) -> int:
+        """`spec.replicas`."""
+        replicas = self.obj["spec"].get("replicas")
+        return 1 if replicas is None else int(replicas)
+
+    def count(self, name: str) -> int:
+        """Return a counter of its status (`replicas`, `readyReplicas`, ...); 0 when absent."""
+        return int((self.obj.get("status") or {}).get(name) or 0)
+
+    @property
+    def available(self) -> int:
+        """Pods that are available, as far as the counters belong to the spec that is stored."""
+        return self.count("availableReplicas")
+
+    @property
+    def side(self) -> Side:
+        """Its numbers for the arithmetic."""
+        return Side(spec=self.wanted, available=self.available)
+
+    @property
+    def created(self) -> str:
+        """`metadata.creationTimestamp`, which sorts by time."""
+        return str(self.obj["metadata"].get("creationTimestamp") or "")
+
+    @property
+    def scale_down_deadline(self) -> datetime | None:
+        """When it is to be drained, if that was decided."""
+        try:
+            return parse_time(annotations_of(self.obj).get(SCALE_DOWN_DEADLINE))
+        except ValueError:
+            return None
+
+    @property
+    def ephemeral_metadata(self) -> str:
+        """What was injected into its pods, as the annotation's JSON text; empty when nothing was."""
+        return annotations_of(self.obj).get(EPHEMERAL_METADATA, "")
+
+    @property
+    def template(self) -> Mapping[str, Any]:
+        """Its pod template."""
+        return self.obj["spec"].get("template") or {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One Rollout and all it depends on, as last seen. Raw objects are shared with the stores: never change them."""
+
+    rollout: Object
+    replica_sets: Sequence[ReplicaSet] = ()
+    pods: Mapping[str, Sequence[Object]] = field(default_factory=dict)
+    """Pods by the uid of their ReplicaSet."""
+    services: Mapping[str, Object] = field(default_factory=dict)
+    templates: Mapping[TemplateRef, Object] = field(default_factory=dict)
+    """Analysis templates that may be referred to, nested ones included."""
+    analysis_runs: Sequence[Object] = ()
+    """Runs that this Rollout controls."""
+    service_users: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Which Rollouts of the namespace refer to each of this one's Services."""
+    routing: Objects = field(default_factory=Objects)
+
+    def template(self, ref: TemplateRef) -> Object | None:
+        """Return an analysis template; None when the cluster has none such."""
+        return self.templates.get(ref)
+
+    def pods_of(self, replica_set: ReplicaSet | None) -> Sequence[Object]:
+        """Return the pods of a ReplicaSet that are not being deleted."""
+        if replica_set is None:
+            return ()
+        return [pod for pod in self.pods.get(replica_set.uid, ()) if not is_deleting(pod)]
+
+
+def ready_since(pod: Object) -> datetime | None:
+    """Return since when a pod is ready; None while it is not."""
+    for condition in (pod.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "Ready" and condition.get("status") == "True":
+            return parse_time(condition.get("lastTransitionTime"))
+    return None
+
+
+def restarts_of(pod: Object) -> int:
+    """Return how often containers of a pod were restarted."""
+    return sum(int(one.get("restartCount") or 0) for one in (pod.get("status") or {}).get("containerStatuses") or ())
+
+
+def waiting_reason(pod: Object) -> str | None:
+    """Say why a container of a pod does not run: `reason: message`; None when none is stuck."""
+    stuck = ("CrashLoopBackOff", "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError")
+    for status in (pod.get("status") or {}).get("containerStatuses") or ():
+        waiting = (status.get("state") or {}).get("waiting") or {}
+        if waiting.get("reason") in stuck:
+            message = waiting.get("message")
+            return f"{waiting['reason']}: {message}" if message else str(waiting["reason"])
+    return None
+
+
+def available_at(pod: Object, min_ready: timedelta) -> datetime | None:
+    """Return the moment a ready pod counts as available; None while it is not ready."""
+    since = ready_since(pod)
+    return since + min_ready if since else None

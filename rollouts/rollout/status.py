@@ -1,0 +1,204 @@
+"""The status people and tools read: counters, conditions, phase and message (spec/rollout.md 1.7), exact texts.
+
+Must not: decide what happens next; only the progress deadline may give an update up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from kube.objects import parse_time
+from rollouts.engine import conditions as condition
+from rollouts.engine.steps import kind_of
+from rollouts.rollout.draft import Draft
+from rollouts.rollout.progress import abort_for_deadline
+from rollouts.rollout.snapshot import ready_since, restarts_of
+
+
+def report(draft: Draft) -> None:
+    """Bring counters, conditions and phase of the wanted status up to what is seen and decided."""
+    before = draft.rollout.get("status") or {}
+    _count(draft)
+    draft.status["conditions"] = condition.drop(draft.status.get("conditions") or (), "InvalidSpec")
+    complete = is_complete(draft)
+    _set_available(draft)
+    _set_completed(draft)
+    _set_paused(draft)
+    _set_progressing(draft, before, complete=complete)
+    _set_healthy(draft, healthy=complete)
+    draft.status["observedGeneration"] = str(draft.rollout["metadata"].get("generation", 0))
+    phase, message = phase_of(draft.rollout, draft.status, routed=draft.settings.routed)
+    draft.status["phase"] = phase
+    draft.status.pop("message", None)
+    if message:
+        draft.status["message"] = message
+    if not draft.status.get("canary"):
+        draft.status.pop("canary", None)
+
+
+def _count(draft: Draft) -> None:
+    sets = draft.all_sets
+    draft.status.update(
+        replicas=sum(one.count("replicas") for one in sets),
+        updatedReplicas=draft.new.count("replicas") if draft.new else 0,
+        readyReplicas=sum(one.count("readyReplicas") for one in sets),
+        availableReplicas=sum(one.available for one in sets),
+        HPAReplicas=sum(one.count("replicas") for one in sets),
+        selector=selector_text(draft.settings.selector),
+    )
+
+
+def selector_text(selector: Mapping[str, Any]) -> str:
+    """Write a label selector as the scale subresource wants it: `app=shop,tier in (a,b)`."""
+    parts = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
+    for one in selector.get("matchExpressions") or ():
+        key, values = one.get("key", ""), ",".join(sorted(one.get("values") or ()))
+        match one.get("operator"):
+            case "In":
+                parts.append(f"{key} in ({values})")
+            case "NotIn":
+                parts.append(f"{key} notin ({values})")
+            case "Exists":
+                parts.append(key)
+            case _:
+                parts.append(f"!{key}")
+    return ",".join(parts)
+
+
+def is_complete(draft: Draft) -> bool:
+    """Tell whether the Rollout is as wanted: promoted, all pods new and available, nothing paused."""
+    status, replicas = draft.status, draft.settings.replicas
+    return (
+        draft.fully_promoted
+        and not draft.settings.paused
+        and not status.get("pauseConditions")
+        and draft.index >= len(draft.settings.steps)
+        and status["updatedReplicas"] == replicas
+        and draft.new_available == replicas
+        and (draft.settings.routed or status["replicas"] == replicas)
+    )
+
+
+def _set_available(draft: Draft) -> None:
+    enough = draft.status["availableReplicas"] >= draft.settings.replicas
+    message = "Rollout has minimum availability" if enough else "Rollout does not have minimum availability"
+    draft.condition("Available", "True" if enough else "False", reason="AvailableReason", message=message)
+
+
+def _set_completed(draft: Draft) -> None:
+    was = condition.is_true(draft.status.get("conditions") or (), "Completed")
+    draft.condition("Completed", _truth(draft.fully_promoted), reason="RolloutCompleted", message="RolloutCompleted")
+    if was and not draft.fully_promoted:
+        text = f"Rollout not completed, started update to revision {draft.revision} ({draft.new_hash})"
+        draft.event("RolloutNotCompleted", text)
+
+
+def _set_paused(draft: Draft) -> None:
+    paused = draft.settings.paused or bool(draft.status.get("pauseConditions"))
+    if paused or condition.find(draft.status.get("conditions") or (), "Paused"):
+        draft.condition("Paused", _truth(paused), reason="RolloutPaused", message="Rollout is paused")
+
+
+def _set_healthy(draft: Draft, *, healthy: bool) -> None:
+    if healthy:
+        draft.condition("Healthy", "True", reason="RolloutHealthy", message="Rollout is healthy")
+    elif condition.find(draft.status.get("conditions") or (), "Healthy"):
+        draft.condition("Healthy", "False", reason="RolloutHealthy", message="Rollout is not healthy")
+
+
+def _truth(value: bool) -> str:
+    return "True" if value else "False"
+
+
+def _set_progressing(draft: Draft, before: Mapping[str, Any], *, complete: bool) -> None:
+    found = condition.find(draft.status.get("conditions") or (), "Progressing") or {}
+    name = draft.new.name if draft.new else f"{draft.name}-{draft.new_hash}"
+    if draft.aborted:
+        return
+    if draft.settings.paused or draft.status.get("pauseConditions"):
+        draft.condition("Progressing", "Unknown", reason="RolloutPaused", message="Rollout is paused")
+    elif complete:
+        message = f'ReplicaSet "{name}" has successfully progressed.'
+        draft.condition("Progressing", "True", reason="NewReplicaSetAvailable", message=message)
+    elif _made_progress(draft, before):
+        if found.get("reason") != "NewReplicaSetCreated" or before.get("currentPodHash") == draft.new_hash:
+            message = f'ReplicaSet "{name}" is progressing.'
+            draft.condition("Progressing", "True", reason="ReplicaSetUpdated", message=message, touch=True)
+    elif found.get("reason") == "RolloutPaused":
+        draft.condition("Progressing", "Unknown", reason="RolloutResumed", message="Rollout is resumed")
+    elif found.get("reason") == "NewReplicaSetAvailable":
+        message = f'ReplicaSet "{name}" is progressing.'
+        draft.condition("Progressing", "True", reason="ReplicaSetUpdated", message=message)
+    else:
+        _watch_deadline(draft, found, name)
+
+
+def _made_progress(draft: Draft, before: Mapping[str, Any]) -> bool:
+    """Tell whether the update moved since the stored status: readiness is read from the pods, so that flapping is none."""
+    status = draft.status
+    if any(
+        before.get(field) != status.get(field) for field in ("currentStepIndex", "stableRS", "currentStepHash", "currentPodHash")
+    ):
+        return True
+    if int(status["updatedReplicas"]) > int(before.get("updatedReplicas") or 0):
+        return True
+    old_now = status["replicas"] - status["updatedReplicas"]
+    old_before = int(before.get("replicas") or 0) - int(before.get("updatedReplicas") or 0)
+    return bool(old_now < old_before)
+
+
+def _watch_deadline(draft: Draft, progressing: Mapping[str, Any], name: str) -> None:
+    """Call the update stuck when nothing moved for `progressDeadlineSeconds`."""
+    steps = draft.settings.steps
+    waits_by_design = not draft.is_first and draft.index < len(steps) and kind_of(steps[draft.index]) in ("pause", "analysis")
+    if waits_by_design or progressing.get("reason") == "ProgressDeadlineExceeded":
+        return
+    deadline = _last_progress(draft, progressing) + draft.settings.progress_deadline
+    if draft.now < deadline:
+        draft.look_again(deadline - draft.now + timedelta(seconds=1))
+        return
+    message = f'ReplicaSet "{name}" has timed out progressing.'
+    draft.condition("Progressing", "False", reason="ProgressDeadlineExceeded", message=message)
+    if draft.settings.progress_deadline_abort and not draft.is_first and not draft.fully_promoted:
+        abort_for_deadline(draft, message)
+        draft.look_again(timedelta(0))
+
+
+def _last_progress(draft: Draft, progressing: Mapping[str, Any]) -> datetime:
+    """Return when the update last moved. A pod that was restarted does not count: it was ready before."""
+    moments = [parse_time(progressing.get("lastUpdateTime")), parse_time(draft.rollout["metadata"].get("creationTimestamp"))]
+    moments += [ready_since(pod) for pod in draft.snapshot.pods_of(draft.new) if not restarts_of(pod)]
+    return max((moment for moment in moments if moment), default=draft.now)
+
+
+def phase_of(rollout: Mapping[str, Any], status: Mapping[str, Any], *, routed: bool) -> tuple[str, str]:
+    """Return phase and message: the first that fits of spec/rollout.md 1.7."""
+    spec, conditions = rollout["spec"], status.get("conditions") or ()
+    if (invalid := condition.find(conditions, "InvalidSpec")) and invalid.get("status") == "True":
+        return "Degraded", f"InvalidSpec: {invalid.get('message', '')}"
+    progressing = condition.find(conditions, "Progressing") or {}
+    if progressing.get("reason") in ("RolloutAborted", "ProgressDeadlineExceeded"):
+        return "Degraded", f"{progressing['reason']}: {progressing.get('message', '')}"
+    if spec.get("paused"):
+        return "Paused", "manually paused"
+    if pauses := status.get("pauseConditions"):
+        return "Paused", str(pauses[0].get("reason", ""))
+    if (asked := spec.get("restartAt")) and parse_time(asked) != parse_time(status.get("restartedAt")):
+        return "Progressing", "rollout is restarting"
+    return _phase_by_counts(spec, status, routed=routed)
+
+
+def _phase_by_counts(spec: Mapping[str, Any], status: Mapping[str, Any], *, routed: bool) -> tuple[str, str]:
+    replicas = 1 if spec.get("replicas") is None else int(spec["replicas"])
+    updated, available = int(status.get("updatedReplicas") or 0), int(status.get("availableReplicas") or 0)
+    if updated < replicas:
+        return "Progressing", "more replicas need to be updated"
+    if available < updated:
+        return "Progressing", "updated replicas are still becoming available"
+    if not routed and int(status.get("replicas") or 0) > updated:
+        return "Progressing", "old replicas are pending termination"
+    if not status.get("stableRS") or status.get("stableRS") != status.get("currentPodHash"):
+        return "Progressing", "waiting for all steps to complete"
+    return "Healthy", ""

@@ -1,0 +1,225 @@
+"""How much traffic the new version may have now, and the router writes that bring it there (spec/rollout.md 2.5).
+
+Decides the split that is safe at this moment: held back while the canary lacks pods for its share, nothing on abort. What a
+version is and what share it gets never change in the same step. Must not: scale, or know a router by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from kube.plan import Write
+from rollouts.engine.steps import weight_at, weight_before
+from rollouts.rollout.draft import Draft, Order
+from rollouts.rollout.services import nobody_on_canary, stable_service_is_switched
+from rollouts.rollout.targets import at_wanted_counts, pods_for, step_split
+from routers import ROUTERS
+from routers.base import Router, RoutingError, RoutingSpec, Split
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The canary's weight that is safe now, and whether the routes that steps set up may stay."""
+
+    weight: int
+    keep_routes: bool
+    why: str = ""
+
+
+def observe_traffic(draft: Draft) -> None:
+    """Read from the routers' objects how traffic is divided; routers that disagree leave it unknown."""
+    if not draft.settings.routed:
+        return
+    seen = {router.observed(spec, draft.snapshot.routing) for router, spec in _routers(draft, None, None)}
+    draft.observed = seen.pop() if len(seen) == 1 else None
+
+
+def move_traffic(draft: Draft) -> None:
+    """Write the split that is safe now, and record it."""
+    if not draft.settings.routed:
+        draft.canary_status.pop("weights", None)
+        return
+    target = _target(draft)
+    if target.why:
+        draft.because(target.why)
+    split = replace(step_split(draft), canary=target.weight)
+    if not target.keep_routes:
+        split = replace(split, header_routes=(), mirror_routes=())
+    draft.wanted = split
+    try:
+        _write(draft, split)
+    except RoutingError as error:
+        draft.event(error.reason, str(error), warning=True)
+        draft.because(str(error))
+        return
+    _record(draft)
+
+
+def _write(draft: Draft, split: Split) -> None:
+    """Add the writes in a safe order: back first and alone; otherwise what the names mean before who is sent there."""
+    observed = draft.observed
+    taking_back = observed is not None and split.canary < observed.canary and not draft.fully_promoted
+    if taking_back:
+        writes = _desired(draft, split, hashes=False)
+    elif observed is not None and (meaning := _desired(draft, observed, hashes=True)):
+        draft.write(Order.ROUTE, *meaning)
+        draft.wanted = observed
+        return
+    else:
+        writes = _desired(draft, split, hashes=True)
+    draft.write(Order.BACK if taking_back else Order.ROUTE, *writes)
+    before = observed.canary if observed is not None else 0
+    if writes and before != split.canary:
+        draft.event("TrafficWeightUpdated", f"Traffic weight updated from {before} to {split.canary}")
+
+
+def _desired(draft: Draft, split: Split, *, hashes: bool) -> list[Write]:
+    stable_hash, canary_hash = _hashes(draft) if hashes else (None, None)
+    writes: list[Write] = []
+    for router, spec in _routers(draft, stable_hash, canary_hash):
+        writes += router.desired(spec, split, draft.snapshot.routing)
+    return writes
+
+
+def _routers(draft: Draft, stable_hash: str | None, canary_hash: str | None) -> Iterator[tuple[Router, RoutingSpec]]:
+    for key, config in draft.settings.routers.items():
+        yield ROUTERS[key], routing_spec(draft, config, stable_hash=stable_hash, canary_hash=canary_hash)
+
+
+def routing_spec(draft: Draft, config: object, *, stable_hash: str | None = None, canary_hash: str | None = None) -> RoutingSpec:
+    """Return what a router is told; a hash of None leaves what its objects select as it is."""
+    assert isinstance(config, dict)
+    return RoutingSpec(
+        owner=draft.rollout,
+        namespace=draft.namespace,
+        stable_service=draft.settings.stable_service,
+        canary_service=draft.settings.canary_service,
+        config=config,
+        managed_routes=draft.settings.managed_routes,
+        stable_hash=stable_hash,
+        canary_hash=canary_hash,
+    )
+
+
+def _hashes(draft: Draft) -> tuple[str | None, str | None]:
+    """Return the versions that stable and canary may stand for now; None where nothing may change yet."""
+    if draft.stable is None or not draft.stable_available:
+        return None, None
+    stable = draft.stable.hash
+    if draft.fully_promoted:
+        return stable, stable
+    known = (draft.canary_status.get("weights") or {}).get("canary", {}).get("podTemplateHash")
+    if draft.aborted or draft.new is None or not draft.new_available:
+        return stable, stable if nobody_on_canary(draft) else None
+    may_change = nobody_on_canary(draft) or known == draft.new.hash
+    return stable, draft.new.hash if may_change else None
+
+
+def _target(draft: Draft) -> Target:
+    """Choose the weight, by the order of spec/rollout.md 2.5."""
+    on_canary = _on_canary(draft)
+    if draft.is_first:
+        return Target(0, keep_routes=False)
+    if draft.fully_promoted:
+        if stable_service_is_switched(draft):
+            return Target(0, keep_routes=False)
+        return Target(on_canary, keep_routes=False, why="waiting for the stable Service to select the new version")
+    if draft.aborted:
+        return _on_abort(draft, on_canary)
+    if not draft.new_available:
+        return _unless_stable_is_gone(draft, Target(0, keep_routes=False))
+    if draft.fast_track:
+        return _on_fast_track(draft, on_canary)
+    return _unless_stable_is_gone(draft, _on_step(draft))
+
+
+def _on_canary(draft: Draft) -> int:
+    """Return the weight the canary has, as far as is known."""
+    if draft.observed is not None:
+        return draft.observed.canary
+    return int((draft.canary_status.get("weights") or {}).get("canary", {}).get("weight") or 0)
+
+
+def _on_abort(draft: Draft, on_canary: int) -> Target:
+    """Everybody back at once; with `dynamicStableScale` only as fast as stable gets its pods back."""
+    settings = draft.settings
+    target = Target(0, keep_routes=False)
+    if not settings.dynamic_stable_scale or not on_canary:
+        return _unless_stable_is_gone(draft, target)
+    missing = max(0, settings.replicas - draft.stable_available)
+    carried = missing if settings.abort_delay_given else max(missing, draft.new_available)
+    carried = min(carried, settings.replicas)
+    if not missing:
+        return target
+    weights = [int(step["setWeight"]) for step in settings.steps if step.get("setWeight") is not None]
+    fitting = (weight for weight in reversed(weights) if pods_for(draft, weight) < carried and weight <= on_canary)
+    weight = next(fitting, 0)
+    if pods_for(draft, settings.total_weight - weight) > draft.stable_available:
+        weight = on_canary
+    return Target(
+        weight, keep_routes=False, why=f"aborted: stable has {draft.stable_available} of {settings.replicas} pods available"
+    )
+
+
+def _on_fast_track(draft: Draft, on_canary: int) -> Target:
+    """Go to everything once all pods are there; until then stay, or with `dynamicStableScale` follow the pods."""
+    settings = draft.settings
+    if at_wanted_counts(draft):
+        return Target(settings.total_weight, keep_routes=False)
+    if settings.dynamic_stable_scale:
+        share = settings.total_weight * draft.new_available // max(1, settings.replicas)
+        return Target(min(share, settings.total_weight), keep_routes=False)
+    return Target(on_canary, keep_routes=False, why=f"{draft.fast_track}: waiting for the new version's pods")
+
+
+def _on_step(draft: Draft) -> Target:
+    """Give the step's weight once the pods for it are there; less at once, more only then."""
+    settings = draft.settings
+    weight = weight_at(settings.steps, draft.index, settings.total_weight)
+    if at_wanted_counts(draft):
+        return Target(weight, keep_routes=True)
+    held = min(weight, weight_before(settings.steps, draft.index))
+    if settings.replicas and not _fixed_scale(draft):
+        held = min(held, settings.total_weight * draft.new_available // settings.replicas)
+    why = f"holding the new version at {held} of {settings.total_weight} until its pods are available" if held < weight else ""
+    return Target(held, keep_routes=True, why=why)
+
+
+def _fixed_scale(draft: Draft) -> bool:
+    return any(step.get("setCanaryScale") for step in draft.settings.steps[: draft.index + 1])
+
+
+def _unless_stable_is_gone(draft: Draft, target: Target) -> Target:
+    """Send nobody back to a stable side that could not serve them."""
+    on_canary = _on_canary(draft)
+    if target.weight >= on_canary:
+        return target
+    if not draft.stable_available and draft.new_available:
+        return Target(on_canary, keep_routes=target.keep_routes, why="stable has no available pod: traffic stays where it is")
+    needed = pods_for(draft, draft.settings.total_weight - target.weight)
+    if draft.settings.dynamic_stable_scale and draft.stable_available < needed and draft.new_available:
+        return Target(on_canary, keep_routes=target.keep_routes, why="waiting for stable's pods before traffic goes back to it")
+    return target
+
+
+def _record(draft: Draft) -> None:
+    """Write down the split that stands once this plan's writes succeeded; tell when it changed."""
+    split, stable = draft.wanted, draft.stable
+    if split is None or stable is None:
+        draft.canary_status.pop("weights", None)
+        return
+    stored = draft.canary_status.get("weights") or {}
+    known = (stored.get("canary") or {}).get("podTemplateHash")
+    canary_hash = _hashes(draft)[1] or known or draft.new_hash
+    weights = {
+        "canary": _one(split.canary, draft.settings.canary_service, canary_hash),
+        "stable": _one(split.stable, draft.settings.stable_service, stable.hash),
+    }
+    if split.additional:
+        weights["additional"] = [_one(one.weight, one.service, one.pod_hash) for one in split.additional]
+    draft.canary_status["weights"] = weights
+
+
+def _one(weight: int, service: str | None, pod_hash: str) -> dict[str, object]:
+    return {"weight": weight, "podTemplateHash": pod_hash, **({"serviceName": service} if service else {})}
