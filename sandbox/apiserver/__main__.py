@@ -1,0 +1,52 @@
+"""`python -m sandbox.apiserver`: the API server as a process.
+
+Owns the command line and the signals. Must not: hold behaviour of the server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from pathlib import Path
+
+from sandbox.apiserver.http import serving
+from sandbox.apiserver.journal import Journal
+from sandbox.apiserver.server import ApiServer
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.apiserver", description="A Kubernetes API server in memory, on loopback."
+    )
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 lets the kernel choose (default)")
+    parser.add_argument(
+        "--token", action="append", default=[], help="TOKEN or TOKEN=USER; may be repeated; without one, everybody is admin"
+    )
+    parser.add_argument("--data", type=Path, help="file that keeps the objects over a restart")
+    return parser.parse_args()
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    tokens = {token: user or "admin" for token, _, user in (text.partition("=") for text in arguments.token)}
+    server = ApiServer(tokens=tokens or None)
+    journal = Journal(arguments.data, server) if arguments.data else None
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with serving(server, port=arguments.port) as url:
+            print(url, flush=True)
+            await stop.wait()
+    finally:
+        if journal is not None:
+            journal.close()
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT; the first line printed is the URL."""
+    asyncio.run(_run(_arguments()))
+
+
+if __name__ == "__main__":
+    main()

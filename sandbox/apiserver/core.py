@@ -1,0 +1,213 @@
+"""What every verb needs: storage, registry, clock, and who is asking.
+
+Owns the context of a call and the rules about namespaces and names that all verbs share. Must not: implement a verb.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+
+from kube.clock import Clock
+from sandbox.apiserver import failures
+from sandbox.apiserver.requests import Address, Request
+from sandbox.apiserver.resources import Body, Registry, Resource
+from sandbox.apiserver.storage import Storage, Stored
+
+NAMESPACES = "namespaces"
+_YAML_TYPES = ("application/yaml", "application/apply-patch+yaml", "text/yaml")
+_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+
+
+@dataclass(slots=True)
+class Core:
+    """The state behind the API."""
+
+    storage: Storage
+    registry: Registry
+    clock: Clock
+    random: random.Random = field(default_factory=random.Random)
+    skew_seconds: float = 0.0
+    """Added to the clock wherever the server stamps a time: a fault switch."""
+
+    def now(self) -> datetime:
+        """Return the server's idea of the time."""
+        moment = self.clock.now()
+        return datetime.fromtimestamp(moment.timestamp() + self.skew_seconds, UTC) if self.skew_seconds else moment
+
+    def timestamp(self) -> str:
+        """Return now as objects carry it."""
+        return self.now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def new_uid(self) -> str:
+        """Return a fresh object uid."""
+        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    def name_suffix(self) -> str:
+        """Return five letters for `generateName`."""
+        return "".join(self.random.choices(_SUFFIX_LETTERS, k=5))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request to one resource."""
+
+    core: Core
+    request: Request
+    address: Address
+    resource: Resource
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name from the path."""
+        return self.address.namespace, self.address.name
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing may be persisted (`dryRun=All`)."""
+        return bool(self.request.query.get("dryRun"))
+
+    @property
+    def manager(self) -> str:
+        """The field manager: the parameter, or the first part of the user agent."""
+        named = self.request.query.get("fieldManager")
+        return named or self.request.headers.get("user-agent", "").split("/")[0] or "unknown"
+
+    def found(self) -> Stored:
+        """Return the object of the path.
+
+        Raises:
+            Refusal: 404 when it is not there.
+        """
+        stored = self.core.storage.get(self.resource.store, self.key)
+        if stored is None:
+            raise failures.not_found(self.resource.target(self.address.name))
+        return stored
+
+
+def decode(request: Request) -> Any:
+    """Return the body of a request, JSON or YAML.
+
+    Raises:
+        Refusal: 400 when it is neither, or empty.
+    """
+    if not request.body:
+        raise failures.bad_request("the request has no body; send the object as JSON or YAML")
+    try:
+        if request.headers.get("content-type", "").split(";")[0].strip() in _YAML_TYPES:
+            return _jsonable(yaml.load(request.body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        return json.loads(request.body)
+    except (ValueError, yaml.YAMLError) as error:
+        raise failures.bad_request(f"the object provided is unrecognized: {error}") from None
+
+
+def _jsonable(value: Any) -> Any:
+    """Turn YAML's dates back into the text they were written as."""
+    if isinstance(value, dict):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if value.tzinfo else value.isoformat() + "Z"
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def checked_object(call: Call, obj: Any) -> Body:
+    """Return the body as an object of the call's resource and namespace.
+
+    Raises:
+        Refusal: 400 when kind, apiVersion, name or namespace contradict the path.
+    """
+    if not isinstance(obj, dict):
+        raise failures.bad_request("the object provided is unrecognized: it must be a JSON object")
+    resource = call.resource
+    obj.setdefault("apiVersion", resource.api_version)
+    obj.setdefault("kind", resource.kind)
+    if (obj["apiVersion"], obj["kind"]) != (resource.api_version, resource.kind):
+        raise failures.bad_request(
+            f"the API version in the data ({obj['apiVersion']}, Kind={obj['kind']}) does not match the expected API version "
+            f"({resource.api_version}, Kind={resource.kind})"
+        )
+    metadata = obj.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise failures.bad_request("metadata must be an object")
+    obj["metadata"] = dict(metadata)
+    _check_place(call, obj["metadata"])
+    return obj
+
+
+def _check_place(call: Call, metadata: Body) -> None:
+    address = call.address
+    if not call.resource.namespaced:
+        metadata.pop("namespace", None)
+    elif metadata.get("namespace", address.namespace) not in ("", address.namespace):
+        raise failures.bad_request(
+            f"the namespace of the provided object does not match the namespace sent on the request ({address.namespace})"
+        )
+    else:
+        metadata["namespace"] = address.namespace
+    if address.name and metadata.setdefault("name", address.name) != address.name:
+        raise failures.bad_request(
+            f"the name of the object ({metadata['name']}) does not match the name on the URL ({address.name})"
+        )
+
+
+def require_scope(call: Call) -> None:
+    """Check that the path names a namespace exactly when one object of a namespaced resource is meant.
+
+    Raises:
+        Refusal: 404, as for any path that is not served.
+    """
+    address = call.address
+    if address.namespace and not call.resource.namespaced:
+        raise failures.no_such_resource()
+    if call.resource.namespaced and not address.namespace and (address.name or call.request.method == "POST"):
+        raise failures.bad_request("an empty namespace may not be set during creation or for a single object")
+
+
+def require_open_namespace(call: Call, name: str) -> None:
+    """Check that the namespace of a new object exists and is not on its way out.
+
+    Raises:
+        Refusal: 404 or 403.
+    """
+    if not call.resource.namespaced:
+        return
+    namespace = call.address.namespace
+    stored = call.core.storage.get(NAMESPACES, ("", namespace))
+    if stored is None:
+        raise failures.not_found(failures.Target("", "namespaces", "Namespace", namespace))
+    if stored.body["metadata"].get("deletionTimestamp"):
+        refusal = failures.forbidden(
+            call.resource.target(name),
+            f"unable to create new content in namespace {namespace} because it is being terminated",
+        )
+        cause = {
+            "reason": "NamespaceTerminating",
+            "message": f"namespace {namespace} is being terminated",
+            "field": "metadata.namespace",
+        }
+        refusal.details["causes"] = [cause]
+        raise refusal
+
+
+def without(mapping: Mapping[str, Any], *names: str) -> Body:
+    """Return a shallow copy that lacks some keys."""
+    return {key: value for key, value in mapping.items() if key not in names}
+
+
+def copied(value: Any) -> Any:
+    """Return a deep copy of JSON data; several times faster than `copy.deepcopy`."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [copied(item) for item in value]
+    return value

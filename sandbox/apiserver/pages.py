@@ -1,0 +1,84 @@
+"""Paths that are no resources: discovery, OpenAPI, version, health, and the debug pages of the sandbox.
+
+Owns the table of those paths. Must not: serve objects.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sandbox.apiserver import discovery, failures
+from sandbox.apiserver.faults import fault_of
+from sandbox.apiserver.requests import Answer, Request, json_answer
+
+if TYPE_CHECKING:
+    from sandbox.apiserver.server import ApiServer
+
+VERSION = {
+    "major": "1",
+    "minor": "32",
+    "gitVersion": "v1.32.0+rollouts-sandbox",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "2025-01-01T00:00:00Z",
+    "goVersion": "none",
+    "compiler": "python",
+    "platform": "any",
+}
+
+
+def page_of(server: ApiServer, request: Request) -> Answer:
+    """Answer a request whose path is no resource.
+
+    Raises:
+        Refusal: 404 or 405.
+    """
+    path = request.path.rstrip("/") or "/"
+    if path.startswith("/debug/"):
+        return _debug(server, request, path)
+    if request.method not in ("GET", "HEAD"):
+        raise failures.method_not_allowed()
+    match path.split("/")[1:]:
+        case ["version"]:
+            return json_answer(VERSION)
+        case ["healthz" | "livez" | "readyz", *_]:
+            return Answer(body=b"ok", content_type="text/plain")
+        case ["api"] | ["apis"]:
+            return discovery.root(server.registry, request)
+        case ["api", version]:
+            return discovery.resources(server.registry, "", version)
+        case ["apis", group]:
+            return discovery.group(server.registry, group)
+        case ["apis", group, version]:
+            return discovery.resources(server.registry, group, version)
+        case [""]:
+            return json_answer({"paths": ["/api", "/apis", "/healthz", "/livez", "/readyz", "/version"]})
+    raise failures.no_such_resource()
+
+
+def _debug(server: ApiServer, request: Request, path: str) -> Answer:
+    match path, request.method:
+        case "/debug/requests", "GET":
+            return json_answer({"requests": server.counts.rows()})
+        case "/debug/requests", "DELETE":
+            server.counts.clear()
+        case "/debug/faults", "GET":
+            pass
+        case "/debug/faults", "POST":
+            server.faults.set(*[fault_of(row) for row in _rows(request)])
+        case "/debug/faults", "DELETE":
+            server.faults.clear()
+        case "/debug/compact", "POST":
+            server.storage.compact(request.number("keep") or 0)
+        case _:
+            raise failures.no_such_resource()
+    return json_answer({"faults": server.faults.rows()})
+
+
+def _rows(request: Request) -> list[Any]:
+    try:
+        body = json.loads(request.body)
+    except ValueError as error:
+        raise failures.bad_request(f"send one fault or a list of them as JSON: {error}") from None
+    return body if isinstance(body, list) else [body]

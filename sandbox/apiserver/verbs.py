@@ -1,0 +1,142 @@
+"""The API verbs on resources: from a call to its answer.
+
+Owns formats of bodies and answers. Must not: hold the rules of writing, deleting or reading; see the modules of those names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox.apiserver import failures
+from sandbox.apiserver.applying import apply
+from sandbox.apiserver.conformance import pruned
+from sandbox.apiserver.core import Call, checked_object, decode
+from sandbox.apiserver.deleting import delete, options_of, success
+from sandbox.apiserver.failures import Refusal
+from sandbox.apiserver.patching import apply_json_patch, merge
+from sandbox.apiserver.reads import list_body, list_page, stale_get
+from sandbox.apiserver.requests import Answer, json_answer
+from sandbox.apiserver.storage import Stored, encode
+from sandbox.apiserver.strategic import strategic_merge
+from sandbox.apiserver.tables import list_renderer, single_renderer
+from sandbox.apiserver.writing import create, update
+
+MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+
+
+def answer(call: Call, stored: Stored, *, status: int = 200) -> Answer:
+    """Return an object in the form that the client accepts."""
+    render = single_renderer(call)
+    return Answer(status=status, body=render(stored), headers=_warning_headers(call))
+
+
+def _warning_headers(call: Call) -> Mapping[str, str]:
+    return {"Warning": ", ".join(f'299 - "{text}"' for text in call.warnings)} if call.warnings else {}
+
+
+def strict(call: Call, body: Any) -> Any:
+    """Prune unknown fields from an object; what happens about them is the request's `fieldValidation`.
+
+    Raises:
+        Refusal: 400 listing them, with `fieldValidation=Strict`.
+    """
+    mode = call.request.query.get("fieldValidation", "Warn")
+    kept, dropped = pruned(call, body)
+    if dropped and mode == "Strict":
+        fields = ", ".join(f'unknown field "{path}"' for path in dropped)
+        kind = call.resource.kind
+        if call.request.method == "PATCH" and not call.resource.custom:
+            raise failures.bad_request(f"error decoding patch: strict decoding error: {fields}")
+        raise failures.bad_request(
+            f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: strict decoding error: {fields}'
+        )
+    if mode == "Warn":
+        call.warnings.extend(f'unknown field \\"{path}\\"' for path in dropped)
+    return kept
+
+
+def read_one(call: Call, *, stale: int = 0) -> Answer:
+    """GET of one object."""
+    return answer(call, stale_get(call, stale))
+
+
+def read_many(call: Call, *, stale: int = 0) -> Answer:
+    """GET of a collection."""
+    page = list_page(call, stale=stale)
+    as_list = list_renderer(call)
+    return Answer(
+        body=as_list(page) if as_list else list_body(call, page, [single_renderer(call)(stored) for stored in page.items])
+    )
+
+
+def create_one(call: Call) -> Answer:
+    """POST of a new object."""
+    obj = checked_object(call, decode(call.request))
+    stored = create(call, strict(call, obj))
+    return answer(call, stored, status=201)
+
+
+def update_one(call: Call) -> Answer:
+    """PUT of a whole object."""
+    obj = checked_object(call, decode(call.request))
+    old = call.core.storage.get(call.resource.store, call.key)
+    if old is None:
+        raise failures.not_found(call.resource.target(call.address.name))
+    return answer(call, update(call, old, strict(call, obj)))
+
+
+def patch_one(call: Call) -> Answer:
+    """PATCH in any of the four formats."""
+    kind = call.request.headers.get("content-type", "").split(";")[0].strip()
+    body = decode(call.request)
+    if kind == APPLY_PATCH:
+        stored, made = apply(call, body, strict)
+        return answer(call, stored, status=201 if made else 200)
+    old = call.found()
+    current = call.resource.read(old.body)
+    obj = checked_object(call, _patched(call, kind, current, body))
+    if kind != JSON_PATCH and "resourceVersion" not in ((body.get("metadata") or {}) if isinstance(body, dict) else {}):
+        obj["metadata"]["resourceVersion"] = ""
+    return answer(call, update(call, old, strict(call, obj)))
+
+
+def _patched(call: Call, kind: str, current: Mapping[str, Any], body: Any) -> Any:
+    match kind:
+        case "application/merge-patch+json":
+            return merge(current, body)
+        case "application/json-patch+json":
+            return apply_json_patch(current, body)
+        case "application/strategic-merge-patch+json" if not call.resource.custom:
+            return strategic_merge(call.resource.schema, current, body)
+    known = [JSON_PATCH, MERGE_PATCH, APPLY_PATCH]
+    raise failures.unsupported_media_type(kind, known if call.resource.custom else [*known, STRATEGIC_PATCH])
+
+
+def delete_one(call: Call) -> Answer:
+    """DELETE of one object."""
+    options = options_of(call, decode(call.request) if call.request.body else None)
+    old = call.found()
+    last, is_gone = delete(call, old, options)
+    if call.request.query.get("dryRun") is None and options.get("dryRun"):
+        raise failures.bad_request("give dryRun as a query parameter")
+    if is_gone and not call.resource.strategy.graceful:
+        return json_answer(success(call, last))
+    return answer(call, last)
+
+
+def delete_many(call: Call) -> Answer:
+    """DELETE of a collection, as far as selectors go."""
+    options = options_of(call, decode(call.request) if call.request.body else None)
+    page = list_page(call)
+    last = []
+    for stored in page.items:
+        try:
+            last.append(delete(call, stored, options)[0])
+        except Refusal as refusal:
+            if refusal.code != 404:
+                raise
+    return Answer(body=list_body(call, page, [encode(call.resource.read(stored.body)) for stored in last]))

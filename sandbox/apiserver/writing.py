@@ -1,0 +1,193 @@
+"""Creating and updating objects: completion, checks, metadata and versions.
+
+Owns what happens between a decoded body and the stored version. Must not: read requests' formats or delete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox.apiserver import failures
+from sandbox.apiserver.conformance import complete, schema_errors
+from sandbox.apiserver.core import Call, copied, require_open_namespace, without
+from sandbox.apiserver.failures import FieldError
+from sandbox.apiserver.naming import check_metadata
+from sandbox.apiserver.ownership import track
+from sandbox.apiserver.resources import Body
+from sandbox.apiserver.storage import Stored
+
+_SYSTEM_METADATA = (
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "resourceVersion",
+    "generation",
+)
+_NAME_ATTEMPTS = 8
+
+
+def create(call: Call, obj: Body, *, operation: str = "Update") -> Stored:
+    """Store a new object and return it; with `dryRun` it is returned but not stored.
+
+    Raises:
+        Refusal: 404 no such namespace, 409 name taken, 422 the object breaks rules.
+    """
+    resource, metadata = call.resource, obj["metadata"]
+    if metadata.get("resourceVersion"):
+        raise failures.bad_request("resourceVersion should not be set on objects to be created")
+    generated = not metadata.get("name")
+    _give_name(call, metadata)
+    require_open_namespace(call, metadata["name"])
+    head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": without(metadata, *_SYSTEM_METADATA)}
+    fresh = resource.stored({**head, **without(obj, *head)})
+    if "status" in resource.subresources:
+        fresh.pop("status", None)
+    if resource.strategy.initial_status is not None:
+        fresh["status"] = copied(resource.strategy.initial_status)
+    resource.strategy.default(fresh)
+    complete(call, fresh)
+    check(call, fresh, None)
+    stamp = fresh["metadata"]
+    stamp["uid"] = call.core.new_uid()
+    stamp["creationTimestamp"] = call.core.timestamp()
+    if resource.strategy.generation != "never":
+        stamp["generation"] = 1
+    key = (metadata.get("namespace") or "", stamp["name"])
+    if call.core.storage.get(resource.store, key) is not None:
+        if not generated:
+            raise failures.already_exists(resource.target(stamp["name"]))
+        refusal = failures.already_exists(resource.target(stamp["name"]))
+        raise failures.Refusal(
+            409, "AlreadyExists", f"{refusal.message}, the server was not able to generate a unique name for the object"
+        )
+    track(call, None, fresh, operation=operation)
+    return save(call, key, fresh)
+
+
+def _give_name(call: Call, metadata: Body) -> None:
+    prefix = metadata.get("generateName")
+    if metadata.get("name"):
+        return
+    if not prefix:
+        raise failures.not_valid(call.resource.target(), [failures.required("metadata.name", "name or generateName is required")])
+    for _ in range(_NAME_ATTEMPTS):
+        metadata["name"] = prefix[:58] + call.core.name_suffix()
+        key = (metadata.get("namespace") or "", metadata["name"])
+        if call.core.storage.get(call.resource.store, key) is None:
+            return
+
+
+def update(call: Call, old: Stored, obj: Body, *, operation: str = "Update") -> Stored:
+    """Store a new version of an object and return it; one that changes nothing keeps its version.
+
+    Raises:
+        Refusal: 409 when it was computed from another version or belongs to another object, 422 when it breaks rules.
+    """
+    resource = call.resource
+    _check_preconditions(call, old, obj["metadata"])
+    new = _isolate(call, old.body, resource.stored(obj))
+    _keep_system_metadata(old.body["metadata"], new["metadata"])
+    if call.address.subresource != "status":
+        resource.strategy.default(new)
+        complete(call, new)
+    check(call, new, old.body)
+    bump_generation(call, old.body, new)
+    track(call, old.body, new, operation=operation)
+    if _same(old.body, new):
+        return old
+    return save(call, (new["metadata"].get("namespace") or "", new["metadata"]["name"]), new)
+
+
+def _check_preconditions(call: Call, old: Stored, metadata: Mapping[str, Any]) -> None:
+    target = call.resource.target(old.body["metadata"]["name"])
+    uid, wanted = old.body["metadata"]["uid"], metadata.get("uid")
+    if wanted and wanted != uid:
+        raise failures.conflict(target, f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}")
+    version = metadata.get("resourceVersion")
+    if version not in (None, "", "0") and version != old.body["metadata"]["resourceVersion"]:
+        raise failures.conflict(target)
+
+
+def _isolate(call: Call, old: Mapping[str, Any], new: Body) -> Body:
+    """Keep a status write away from the spec, and a spec write away from the status."""
+    if "status" not in call.resource.subresources:
+        return {**new, "metadata": dict(new["metadata"])}
+    if call.address.subresource == "status":
+        metadata = dict(old["metadata"]) if call.resource.custom else {**new["metadata"]}
+        metadata["managedFields"] = new["metadata"].get("managedFields", old["metadata"].get("managedFields"))
+        kept = {**without(old, "status"), "metadata": {key: value for key, value in metadata.items() if value is not None}}
+        return {**kept, "status": new["status"]} if new.get("status") is not None else kept
+    kept = {**without(new, "status"), "metadata": dict(new["metadata"])}
+    return {**kept, "status": old["status"]} if "status" in old else kept
+
+
+def _keep_system_metadata(old: Mapping[str, Any], new: Body) -> None:
+    for name in _SYSTEM_METADATA:
+        if name in old:
+            new[name] = old[name]
+        else:
+            new.pop(name, None)
+    for name in ("labels", "annotations", "finalizers", "ownerReferences"):
+        if name in new and not new[name]:
+            del new[name]
+    if "generateName" in old:
+        new.setdefault("generateName", old["generateName"])
+
+
+def bump_generation(call: Call, old: Mapping[str, Any], new: Body) -> None:
+    """Raise `metadata.generation` when the desired state changed."""
+    rule = call.resource.strategy.generation
+    if rule == "never" or call.address.subresource == "status":
+        return
+    ignored = ("metadata",) if rule == "any" else ("metadata", "status")
+    if without(old, *ignored) != without(new, *ignored):
+        new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+
+
+def _same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return (
+        without(old, "metadata") == without(new, "metadata")
+        and without(old["metadata"], "managedFields") == without(new["metadata"], "managedFields")
+        and _managers(old) == _managers(new)
+    )
+
+
+def _managers(obj: Mapping[str, Any]) -> list[Body]:
+    """Return who owns what, without the times."""
+    return [without(entry, "time") for entry in obj["metadata"].get("managedFields") or ()]
+
+
+def check(call: Call, new: Body, old: Mapping[str, Any] | None) -> None:
+    """Validate an object.
+
+    Raises:
+        Refusal: 422 with every broken rule as a cause.
+    """
+    errors: list[FieldError] = check_metadata(call.resource, new["metadata"], old["metadata"] if old else None)
+    errors += schema_errors(call, new, old)
+    errors += call.resource.strategy.validate(new, old)
+    if errors:
+        raise failures.not_valid(call.resource.target(new["metadata"]["name"]), errors)
+
+
+def save(call: Call, key: tuple[str, str], body: Body) -> Stored:
+    """Commit a version, or remove the object when its last finalizer went while it was being deleted."""
+    storage, store = call.core.storage, call.resource.store
+    metadata = body["metadata"]
+    leaving = metadata.get("deletionTimestamp") and not metadata.get("finalizers") and _nothing_left_to_wait_for(call, body)
+    if call.dry_run:
+        metadata.setdefault("resourceVersion", "")
+        shown = without(metadata, *(() if metadata["resourceVersion"] else ("resourceVersion",)))
+        return Stored({**body, "metadata": shown}, storage.revision)
+    if leaving:
+        return storage.remove(store, key, body)
+    return storage.put(store, key, body)
+
+
+def _nothing_left_to_wait_for(call: Call, body: Mapping[str, Any]) -> bool:
+    if call.resource.strategy.graceful:
+        return not body["metadata"].get("deletionGracePeriodSeconds")
+    return not (body.get("spec") or {}).get("finalizers") if call.resource.store == "namespaces" else True
