@@ -1,1 +1,80 @@
-"""The condition language of success and failure conditions."""
+"""The condition language of success and failure conditions: expr-lang v1.17 as Argo Rollouts embeds it.
+
+Owns `compile` and `Expression`; everything else in the package serves them. Must not: do I/O, read a clock, or use `random`;
+`now()` is the moment given to `evaluate` (spec/analysis.md 1.7 and 1.8, spec/rollout.md 2.9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from functools import lru_cache
+from typing import Any
+
+from .builtins import Builtin, Context
+from .builtins_collections import COLLECTIONS
+from .builtins_numbers import ENVIRONMENT, NUMBERS
+from .builtins_strings import STRINGS
+from .builtins_time import TIMES
+from .check import check
+from .errors import ExpressionError
+from .evaluate import evaluate
+from .limits import Budget
+from .parse import parse
+from .syntax import Node
+from .types import Type, type_named
+from .values import Duration, from_json, go_type, show_float
+
+__all__ = ["Duration", "Environment", "Expression", "ExpressionError", "compile", "from_json", "go_type", "show_float"]
+
+_BUILTINS: Mapping[str, Builtin] = {**NUMBERS, **STRINGS, **COLLECTIONS, **TIMES}
+_CONDITION_FUNCTIONS: Mapping[str, Builtin] = {**_BUILTINS, **ENVIRONMENT}
+
+
+class Environment(Enum):
+    """What an expression may name beside the built-ins."""
+
+    CONDITION = "condition"
+    """`result`, asInt, asFloat, isNaN, isInf, isNil and default."""
+    TIME = "time"
+    """Nothing: the start and end of a range query."""
+
+    @property
+    def functions(self) -> Mapping[str, Builtin]:
+        """Every function that may be called."""
+        return _CONDITION_FUNCTIONS if self is Environment.CONDITION else _BUILTINS
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression; immutable, so one may be used for every measurement."""
+
+    text: str
+    environment: Environment
+    root: Node
+    static_type: Type
+
+    def evaluate(self, result: Any = None, *, now: datetime) -> Any:
+        """Return the value for this `result` at this moment.
+
+        Raises:
+            ExpressionError: operands that do not fit, an index out of range, a spent budget; with its position.
+        """
+        names = {"result": result} if self.environment is Environment.CONDITION else {}
+        context = Context(now, Budget(), result)
+        return evaluate(self.root, text=self.text, names=names, functions=self.environment.functions, context=context)
+
+
+@lru_cache(maxsize=1024)
+def compile(text: str, *, result_type: str = "any", environment: Environment = Environment.CONDITION) -> Expression:
+    """Parse and check an expression against what is known of `result` ("float64", "[]float64", "string", "any", ...).
+
+    Raises:
+        ExpressionError: its text shows the line and a caret.
+    """
+    root = parse(text)
+    names = {"result": type_named(result_type)} if environment is Environment.CONDITION else {}
+    found = check(root, text=text, names=names, functions=environment.functions)
+    return Expression(text, environment, root, found)
