@@ -105,7 +105,13 @@ def connect(connection: Connection) -> HttpTransport:
     from kube.http import HttpTransport
 
     credentials, connection = identity.credentials_of(connection)
-    return HttpTransport(connection.server, credentials=credentials, tls=tls.context_of(connection), proxy=connection.proxy_url)
+    return HttpTransport(
+        connection.server,
+        credentials=credentials,
+        tls=tls.context_of(connection),
+        tls_server_name=connection.tls_server_name,
+        proxy=connection.proxy_url,
+    )
 
 
 def merge(paths: list[Path]) -> dict[str, Any]:

@@ -72,6 +72,7 @@ class HttpTransport:
         *,
         credentials: Credentials | None = None,
         tls: ssl.SSLContext | None = None,
+        tls_server_name: str | None = None,
         proxy: str | None = None,
         connections: int = 100,
     ) -> None:
@@ -81,12 +82,14 @@ class HttpTransport:
             server: scheme, host, port and perhaps a path prefix.
             credentials: who asks; nobody when absent.
             tls: trust and client certificate; the system's trust when absent.
+            tls_server_name: the name in the server's certificate, when it is not that of `server`.
             proxy: URL of an HTTP proxy.
             connections: how many requests run at once; more wait. Streams have their own connections.
         """
         self._server = server.rstrip("/")
         self._credentials = credentials
         self._tls = tls
+        self._tls_server_name = tls_server_name
         self._proxy = proxy
         self._connections = connections
         self._sessions: dict[str, aiohttp.ClientSession] = {}
@@ -114,6 +117,7 @@ class HttpTransport:
                     headers={**headers, **known},
                     timeout=limits,
                     proxy=self._proxy,
+                    server_hostname=self._tls_server_name,
                     allow_redirects=False,
                 ) as answer:
                     response = Response(answer.status, _headers(answer), await answer.read())
@@ -130,7 +134,12 @@ class HttpTransport:
         known = {**await self._identity(), "accept": "application/json"}
         try:
             answer = await self._session("streams").get(
-                self._url(path, query), headers=known, timeout=limits, proxy=self._proxy, allow_redirects=False
+                self._url(path, query),
+                headers=known,
+                timeout=limits,
+                proxy=self._proxy,
+                server_hostname=self._tls_server_name,
+                allow_redirects=False,
             )
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _unreachable(f"GET {path}", error) from error
