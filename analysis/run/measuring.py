@@ -1,0 +1,114 @@
+"""One measurement, without its I/O: from a metric to a request, and from what came back to a finished measurement.
+
+Pure. Must not: read a Secret, send anything, or let a secret into what it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from analysis.arguments import substitute, tags
+from analysis.conditions import judge
+from analysis.errors import InvalidAnalysis
+from analysis.providers.base import BadMetric, BadResponse, HttpRequest, HttpResponse, Provider, Sample, Window
+from analysis.redaction import Redactor
+from analysis.run.phases import Phase
+from analysis.run.snapshot import Measure, Measured, Unmeasurable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A measurement that is ready to be sent. Holds secrets: it lives as long as the measurement and is never shown."""
+
+    metric: Mapping[str, Any] = field(repr=False)
+    provider: Provider
+    request: HttpRequest = field(repr=False)
+    redactor: Redactor = field(repr=False)
+    started_at: datetime
+
+    @property
+    def provider_spec(self) -> Mapping[str, Any]:
+        """The provider's own block, arguments filled in."""
+        return self.metric["provider"][self.provider.name]  # type: ignore[no-any-return]
+
+
+def prepare(
+    measure: Measure, *, secrets: Mapping[str, str], providers: Mapping[str, Provider], now: datetime
+) -> Prepared | Measured | Unmeasurable:
+    """Fill in arguments and secrets and ask the provider for its request.
+
+    Returns a measurement in Error at once when the provider cannot make a request of the metric.
+    """
+    redactor = Redactor.of(secrets.values())
+    try:
+        metric = substitute(measure.metric, tags(measure.arguments, secrets=secrets))
+    except InvalidAnalysis as error:
+        return Unmeasurable(redactor.text(f"Unable to resolve metric arguments: {error}"))
+    name = next((key for key, block in metric["provider"].items() if block is not None), "")
+    if name not in providers:
+        return Unmeasurable(f"Analysis spec invalid: provider {name} is not served yet")
+    spec = metric["provider"][name]
+    redactor = Redactor.of((*secrets.values(), *_written_secrets(spec)))
+    try:
+        request = providers[name].request(spec, Window(now))
+    except BadMetric as error:
+        return _erred(str(error), redactor, started_at=now, finished_at=now)
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return _erred(
+            f"the {name} provider of the metric cannot be read; check the types of its fields",
+            redactor,
+            started_at=now,
+            finished_at=now,
+        )
+    return Prepared(metric=metric, provider=providers[name], request=request, redactor=redactor, started_at=now)
+
+
+def _written_secrets(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the credentials that a manifest carries in clear text: they are not repeated in texts either."""
+    authentication = spec.get("authentication") or {}
+    basic, oauth2 = authentication.get("basicAuth") or {}, authentication.get("oauth2") or {}
+    headers = (header for header in spec.get("headers") or () if str(header.get("key") or "").lower() in _SECRET_HEADERS)
+    values = (basic.get("password"), oauth2.get("clientSecret"), *(header.get("value") for header in headers))
+    return tuple(str(value) for value in values if value)
+
+
+_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"})
+
+
+def conclude(prepared: Prepared, response: HttpResponse, *, now: datetime) -> Measured:
+    """Read the answer and judge it by the metric's conditions (spec/analysis.md 1.3)."""
+    try:
+        sample = prepared.provider.parse(prepared.provider_spec, response)
+    except BadResponse as error:
+        return failed(prepared, str(error), now=now)
+    verdict = judge(
+        sample.value,
+        sample.static_type,
+        success_condition=str(prepared.metric.get("successCondition") or ""),
+        failure_condition=str(prepared.metric.get("failureCondition") or ""),
+        now=now,
+    )
+    return Measured(
+        phase=Phase(verdict.phase.value),
+        value=prepared.redactor.text(_text_of(sample)),
+        message=prepared.redactor.text(verdict.message),
+        metadata=prepared.redactor.entries(sample.metadata),
+        started_at=prepared.started_at,
+        finished_at=now,
+    )
+
+
+def _text_of(sample: Sample) -> str:
+    return str(sample.value) if sample.text is None else sample.text
+
+
+def failed(prepared: Prepared, message: str, *, now: datetime) -> Measured:
+    """Return the measurement in Error with this text, secrets redacted."""
+    return _erred(message, prepared.redactor, started_at=prepared.started_at, finished_at=now)
+
+
+def _erred(message: str, redactor: Redactor, *, started_at: datetime, finished_at: datetime) -> Measured:
+    return Measured(phase=Phase.ERROR, message=redactor.text(message), started_at=started_at, finished_at=finished_at)
