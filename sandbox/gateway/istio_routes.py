@@ -76,6 +76,9 @@ def cluster_of(destination: Mapping[str, Any], source: Source, entry: Entry) -> 
 def _route(http: Mapping[str, Any], match: Json, source: Source, entry: Entry) -> Json:
     metadata = {"virtual_service": f"{namespace_of(source.owner)}/{name_of(source.owner)}", "gateway": entry.gateway}
     name = str(http.get("name") or "")
+    if http.get("route"):
+        first = cluster_of(http["route"][0].get("destination") or {}, source, entry)
+        metadata["destination"] = first.name(source.settings.domain)
     if http.get("redirect"):
         return route(match, {"redirect": _redirect(http["redirect"])}, metadata=metadata, name=name)
     if http.get("directResponse"):

@@ -1,0 +1,1 @@
+"""Prometheus in a box: the server, its targets, and the metrics that ingress-nginx and Istio would expose."""
