@@ -37,36 +37,46 @@ class Destination:
     """A further version that gets a fixed share (an experiment's): its Service, pod hash and weight."""
 
     service: str
-    pod_hash: str
+    pod_hash: str = field(compare=False)
+    """Not compared: a route names the Service only, so what is observed may not know it and leaves it empty."""
     weight: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderRoute:
-    """Requests whose headers match all of `match` go to the canary. `match` as in `setHeaderRoute.match[]`."""
+    """Requests whose headers match one of `match` go to the canary. `match` as in `setHeaderRoute.match[]`."""
 
     name: str
-    match: tuple[Mapping[str, Any], ...]
+    match: tuple[Mapping[str, Any], ...] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorRoute:
-    """Requests that match are copied to the canary. `match` as in `setMirrorRoute.match[]`."""
+    """Requests that match one of `match` are copied to the canary. `match` as in `setMirrorRoute.match[]`."""
 
     name: str
-    match: tuple[Mapping[str, Any], ...]
+    match: tuple[Mapping[str, Any], ...] = field(hash=False)
     percentage: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """How traffic is, or is to be, divided. Stable gets `total` minus everything else."""
+    """How traffic is, or is to be, divided. Stable gets `total` minus everything else.
+
+    The further versions and the routes are kept in order of their names, so that equal splits compare equal.
+    """
 
     canary: int
     total: int = 100
     additional: tuple[Destination, ...] = ()
     header_routes: tuple[HeaderRoute, ...] = ()
     mirror_routes: tuple[MirrorRoute, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Put what has a name into the order of names."""
+        object.__setattr__(self, "additional", tuple(sorted(self.additional, key=lambda one: one.service)))
+        object.__setattr__(self, "header_routes", tuple(sorted(self.header_routes, key=lambda route: route.name)))
+        object.__setattr__(self, "mirror_routes", tuple(sorted(self.mirror_routes, key=lambda route: route.name)))
 
     @property
     def stable(self) -> int:
@@ -79,6 +89,7 @@ class RoutingSpec:
     """What a router is told about the workload: names, its own part of the spec, and the hashes that subsets select.
 
     `config` is the provider's part of `spec.strategy.canary.trafficRouting` as a plain mapping, `owner` the Rollout.
+    A hash of None leaves what a subset selects as it is; an empty one takes the label away.
     """
 
     owner: Object
