@@ -178,8 +178,9 @@ class World:
         """Let time pass in the steps that plans ask for, then settle."""
         until = self.now + timedelta(seconds=seconds)
         while self.now < until:
-            asked = self.plan(name).look_again
-            self.now = min(until, self.now + max(asked or timedelta(seconds=seconds), timedelta(milliseconds=100)))
+            asked = [step for step in (self.plan(name).look_again, self.ready_after) if step]
+            step = min(asked, default=timedelta(seconds=seconds))
+            self.now = min(until, self.now + max(step, timedelta(milliseconds=100)))
             result = self.settle(name)
         return result
 

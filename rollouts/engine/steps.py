@@ -83,14 +83,17 @@ def mirror_routes_at(steps: Steps, index: int) -> tuple[MirrorRoute, ...]:
     routes: dict[str, MirrorRoute] = {}
     for step in steps[: index + 1] if index < len(steps) else ():
         match step:
-            case {"setMirrorRoute": {"name": str(name), "match": [_, *_] as matches, **rest}}:
-                percentage = rest.get("percentage")
-                routes[name] = MirrorRoute(
-                    name=name, match=tuple(matches), percentage=100 if percentage is None else int(percentage)
-                )
+            case {"setMirrorRoute": {"name": str(name), "match": [_, *_] as matches}}:
+                percentage = _percentage(step["setMirrorRoute"])
+                routes[name] = MirrorRoute(name=name, match=tuple(matches), percentage=percentage)
             case {"setMirrorRoute": {"name": str(name)}}:
                 routes.pop(name, None)
     return tuple(routes.values())
+
+
+def _percentage(route: Mapping[str, Any]) -> int:
+    value = route.get("percentage")
+    return 100 if value is None else int(value)
 
 
 def pause_duration(step: Step) -> timedelta | None:

@@ -7,7 +7,7 @@ server upgrade never restarts a pod. Must not: know a Rollout or a status.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -82,8 +82,8 @@ def without_injected(template: Mapping[str, Any], injected: Mapping[str, Any] | 
 def means_the_same(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
     """Tell whether pods of the two templates would be the same, whichever defaults a server has written into either.
 
-    >>> wanted = {"spec": {"containers": [{"name": "a", "image": "a:1"}]}}
-    >>> stored = {"spec": {"containers": [{"name": "a", "image": "a:1", "imagePullPolicy": "IfNotPresent"}], "dnsPolicy": "ClusterFirst"}}
+    >>> wanted = {"spec": {"containers": [{"image": "a:1"}]}}
+    >>> stored = {"spec": {"containers": [{"image": "a:1", "imagePullPolicy": "IfNotPresent"}], "dnsPolicy": "ClusterFirst"}}
     >>> means_the_same(wanted, stored)
     True
     """
@@ -96,12 +96,10 @@ def _same(left: Any, right: Any, field: str) -> bool:
             return all(_same_field(left, right, key, field) for key in left.keys() | right.keys())
         case (str(), _) | (_, str()) if field in _QUANTITIES:
             return _quantity(left) == _quantity(right)
-        case str(), str():
-            return left == right
-        case Sequence(), Sequence() if not isinstance(left, str) and not isinstance(right, str):
+        case list(), list():
             return len(left) == len(right) and all(_same(a, b, field) for a, b in zip(left, right, strict=True))
         case _:
-            return bool(left == right) and isinstance(left, bool) == isinstance(right, bool)
+            return bool(left == right and isinstance(left, bool) == isinstance(right, bool))
 
 
 def _same_field(left: Mapping[str, Any], right: Mapping[str, Any], key: str, parent: str) -> bool:

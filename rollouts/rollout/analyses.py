@@ -13,7 +13,7 @@ from analysis.arguments import rollout_arguments
 from analysis.errors import InvalidAnalysis
 from analysis.templates import build_run, collect, references
 from kube.kinds import ANALYSIS_RUN, ObjectRef
-from kube.objects import Object, labels_of, name_of
+from kube.objects import Object, name_of
 from kube.plan import Create, Patch
 from rollouts.engine.names import POD_TEMPLATE_HASH, REVISION, ROLLOUT_TYPE, STEP_INDEX, analysis_run_name
 from rollouts.engine.steps import kind_of
@@ -70,7 +70,7 @@ def _start(draft: Draft, wanted: Wanted) -> None:
     if any(one.get("reason") == INCONCLUSIVE for one in draft.status.get("pauseConditions") or ()):
         return
     try:
-        body = _run(draft, wanted, "")
+        body = _run(draft, wanted)
     except InvalidAnalysis as error:
         add_pause(draft, INCONCLUSIVE)
         draft.event("AnalysisRunError", f"cannot start the analysis: {error}", warning=True)
@@ -79,10 +79,8 @@ def _start(draft: Draft, wanted: Wanted) -> None:
     attempt, name = 0, name_of(body)
     while name in taken:
         if not is_finished(taken[name]) and _same_spec(taken[name], body) and not taken[name]["spec"].get("terminate"):
-            draft.canary_status[wanted.field] = {
-                "name": name,
-                "status": (taken[name].get("status") or {}).get("phase") or "Pending",
-            }
+            phase = (taken[name].get("status") or {}).get("phase") or "Pending"
+            draft.canary_status[wanted.field] = {"name": name, "status": phase}
             return
         attempt += 1
         name = f"{name_of(body)}.{attempt}"
@@ -96,7 +94,7 @@ def _same_spec(run: Object, body: Object) -> bool:
     return all(ours.get(field) == theirs.get(field) for field in ("metrics", "args", "dryRun", "measurementRetention"))
 
 
-def _run(draft: Draft, wanted: Wanted, suffix: str) -> dict[str, Any]:
+def _run(draft: Draft, wanted: Wanted) -> dict[str, Any]:
     """Build a run from the templates as they are now.
 
     Raises:
@@ -114,7 +112,7 @@ def _run(draft: Draft, wanted: Wanted, suffix: str) -> dict[str, Any]:
     }
     return build_run(
         metadata={
-            "name": analysis_run_name(draft.name, draft.new_hash, draft.revision, step) + suffix,
+            "name": analysis_run_name(draft.name, draft.new_hash, draft.revision, step),
             "namespace": draft.namespace,
             "labels": labels,
             "annotations": {**(extra.get("annotations") or {}), REVISION: str(draft.revision)},
@@ -131,8 +129,3 @@ def _run(draft: Draft, wanted: Wanted, suffix: str) -> dict[str, Any]:
         retention=analysis.get("measurementRetention") or (),
         owner=draft.rollout,
     )
-
-
-def run_hash(run: Object) -> str:
-    """Return the version a run judges."""
-    return labels_of(run).get(POD_TEMPLATE_HASH, "")

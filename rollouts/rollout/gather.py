@@ -77,24 +77,16 @@ INDICES: Mapping[Kind, Mapping[str, Index]] = {
 }
 
 
+_POD_METADATA = frozenset(("name", "namespace", "uid", "resourceVersion", "labels", "annotations", "ownerReferences"))
+_POD_METADATA |= {"creationTimestamp", "deletionTimestamp"}
+_POD_STATUS = frozenset({"phase", "conditions", "containerStatuses"})
+
+
 def slim_pod(pod: Object) -> Object:
     """Keep of a pod what the plan reads, so that thousands of them fit in memory."""
-    metadata = pod["metadata"]
-    kept = (
-        "name",
-        "namespace",
-        "uid",
-        "resourceVersion",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "labels",
-        "annotations",
-        "ownerReferences",
-    )
-    status = pod.get("status") or {}
     return {
-        "metadata": {field: metadata[field] for field in kept if field in metadata},
-        "status": {field: status[field] for field in ("phase", "conditions", "containerStatuses") if field in status},
+        "metadata": {field: value for field, value in pod["metadata"].items() if field in _POD_METADATA},
+        "status": {field: value for field, value in (pod.get("status") or {}).items() if field in _POD_STATUS},
     }
 
 

@@ -5,11 +5,12 @@ Pure. Must not: look into a store (snapshot.py does).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from analysis.arguments import rollout_arguments
 from analysis.errors import InvalidAnalysis
+from analysis.providers import served
 from analysis.run.validation import validate_template
 from analysis.templates import TemplateRef, build_run, collect, references
 from kube.kinds import ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE, SERVICE, ObjectRef
@@ -22,6 +23,7 @@ from routers import ROUTERS
 from routers.base import InvalidRouting, RoutingSpec
 
 CANARY = "spec.strategy.canary"
+SERVED = frozenset(served())
 
 
 def missing_references(snapshot: Snapshot, settings: Settings) -> list[Problem]:
@@ -83,21 +85,14 @@ def _analyses(snapshot: Snapshot, settings: Settings) -> Iterator[Problem]:
         try:
             templates = collect(refs, snapshot.template)
             for template in templates:
-                for text in validate_template(template, for_background=background):
+                for text in validate_template(template, for_background=background, served=SERVED):
                     yield Problem(f"{field}.templates", text, name_of(template))
             arguments = rollout_arguments(
                 analysis.get("args") or (), rollout=snapshot.rollout, stable_hash="stable", latest_hash="latest"
             )
-            run = build_run(metadata={"name": "check"}, templates=templates, arguments=arguments, owner=snapshot.rollout)
-            yield from _unresolved(field, run["spec"].get("args") or ())
+            build_run(metadata={"name": "check"}, templates=templates, arguments=arguments, owner=snapshot.rollout)
         except InvalidAnalysis as error:
             yield Problem(f"{field}.templates", str(error), ", ".join(ref.name for ref in refs))
-
-
-def _unresolved(field: str, arguments: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
-    for argument in arguments:
-        if argument.get("value") is None and not argument.get("valueFrom"):
-            yield Problem(f"{field}.args", f"args.{argument['name']} was not resolved", argument["name"])
 
 
 def analyses_of(settings: Settings) -> Iterator[tuple[str, Mapping[str, Any], bool]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kube.kinds import REPLICA_SET, ObjectRef
-from kube.objects import Object, format_time, labels_of, name_of, namespace_of, uid_of
+from kube.objects import Object, annotations_of, format_time, labels_of, name_of, namespace_of, uid_of
 from kube.plan import Create, Patch
 from rollouts.engine.names import (
     DESIRED_REPLICAS,
@@ -183,12 +183,12 @@ def _fast_track(draft: Draft) -> str:
     new, stable, window = draft.new, draft.stable, draft.settings.rollback_window
     if not window or new is None or stable is None or new.created >= stable.created:
         return ""
-    between = sum(
-        new.created < one.created < stable.created
-        and "experiment.argoproj.io/name" not in (one.obj["metadata"].get("annotations") or {})
-        for one in draft.others
-    )
+    between = sum(new.created < one.created < stable.created and not _of_experiment(one) for one in draft.others)
     return "Rollback within window" if between < window else ""
+
+
+def _of_experiment(replica_set: ReplicaSet) -> bool:
+    return "experiment.argoproj.io/name" in annotations_of(replica_set.obj)
 
 
 def selector_matches(selector: Mapping[str, Any], obj: Object) -> bool:

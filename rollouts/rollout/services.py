@@ -24,7 +24,7 @@ def switch_services(draft: Draft) -> None:
 
 def selected_hash(service: Object | None) -> str:
     """Return the pod template hash a Service selects; empty when it selects by other labels only."""
-    return ((service or {}).get("spec", {}).get("selector") or {}).get(POD_TEMPLATE_HASH, "")
+    return str(((service or {}).get("spec", {}).get("selector") or {}).get(POD_TEMPLATE_HASH, ""))
 
 
 def stable_service_is_switched(draft: Draft) -> bool:

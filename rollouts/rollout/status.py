@@ -16,6 +16,8 @@ from rollouts.rollout.draft import Draft
 from rollouts.rollout.progress import abort_for_deadline
 from rollouts.rollout.snapshot import ready_since, restarts_of
 
+PROGRESS_FIELDS = ("currentStepIndex", "stableRS", "currentStepHash", "currentPodHash")
+
 
 def report(draft: Draft) -> None:
     """Bring counters, conditions and phase of the wanted status up to what is seen and decided."""
@@ -138,9 +140,7 @@ def _set_progressing(draft: Draft, before: Mapping[str, Any], *, complete: bool)
 def _made_progress(draft: Draft, before: Mapping[str, Any]) -> bool:
     """Tell whether the update moved since the stored status: readiness is read from the pods, so that flapping is none."""
     status = draft.status
-    if any(
-        before.get(field) != status.get(field) for field in ("currentStepIndex", "stableRS", "currentStepHash", "currentPodHash")
-    ):
+    if any(before.get(field) != status.get(field) for field in PROGRESS_FIELDS):
         return True
     if int(status["updatedReplicas"]) > int(before.get("updatedReplicas") or 0):
         return True

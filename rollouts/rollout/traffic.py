@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kube.plan import Write
 from rollouts.engine.steps import weight_at, weight_before
@@ -157,9 +158,8 @@ def _on_abort(draft: Draft, on_canary: int) -> Target:
     weight = next(fitting, 0)
     if pods_for(draft, settings.total_weight - weight) > draft.stable_available:
         weight = on_canary
-    return Target(
-        weight, keep_routes=False, why=f"aborted: stable has {draft.stable_available} of {settings.replicas} pods available"
-    )
+    why = f"aborted: stable has {draft.stable_available} of {settings.replicas} pods available"
+    return Target(weight, keep_routes=False, why=why)
 
 
 def _on_fast_track(draft: Draft, on_canary: int) -> Target:
@@ -212,7 +212,7 @@ def _record(draft: Draft) -> None:
     stored = draft.canary_status.get("weights") or {}
     known = (stored.get("canary") or {}).get("podTemplateHash")
     canary_hash = _hashes(draft)[1] or known or draft.new_hash
-    weights = {
+    weights: dict[str, Any] = {
         "canary": _one(split.canary, draft.settings.canary_service, canary_hash),
         "stable": _one(split.stable, draft.settings.stable_service, stable.hash),
     }
@@ -221,5 +221,5 @@ def _record(draft: Draft) -> None:
     draft.canary_status["weights"] = weights
 
 
-def _one(weight: int, service: str | None, pod_hash: str) -> dict[str, object]:
+def _one(weight: int, service: str | None, pod_hash: str) -> dict[str, Any]:
     return {"weight": weight, "podTemplateHash": pod_hash, **({"serviceName": service} if service else {})}
