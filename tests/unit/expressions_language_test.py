@@ -63,7 +63,7 @@ VALUES = [
     # logic
     ("1 < 2 and not false", True, "word operators"),
     ("true || 1 / 0 > 0 && false", True, "and before or"),
-    ("not false == true", True, "not binds tighter than equality"),
+    ("not true == nil", False, "not binds tighter than equality"),
     ("1 < 2 < 3", True, "comparisons chain"),
     ("3 > 2 > 2", False, "a chain needs every link"),
     ("1 < 2 == true", True, "a chain is compared as a whole"),
