@@ -28,8 +28,28 @@ class Model(BaseModel):
     )
 
     def dump(self) -> dict[str, Any]:
-        """Return exactly what was read or given, unknown fields included, nothing filled in."""
-        return self.model_dump(by_alias=True, exclude_unset=True)
+        """Return exactly what was read or given, unknown fields included, nothing filled in; shares nothing with the model."""
+        unknown = self.__pydantic_extra__ or {}
+        written = {
+            info.alias or name: _plain(value)
+            for name, info in type(self).model_fields.items()
+            if name in self.model_fields_set
+            # An unknown key that is spelt like a Python name marks the field of that name as set; pydantic's own dump writes it.
+            and ((value := self.__dict__[name]) is not None or name not in unknown)
+        }
+        return written | {name: _plain(value) for name, value in unknown.items()}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Model():
+            return value.dump()
+        case dict():
+            return {key: _plain(one) for key, one in value.items()}
+        case list():
+            return [_plain(one) for one in value]
+        case _:
+            return value
 
 
 class _IntOrString:
