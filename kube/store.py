@@ -5,11 +5,14 @@ Owns the indices. Must not: be written by anyone but its informer, or be changed
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
 from kube.kinds import Kind
 from kube.objects import Key, Object, key_of
+
+logger = logging.getLogger(__name__)
 
 Index: TypeAlias = Callable[[Object], Iterable[str]]
 """Which values an object is found under: an owner's uid, a referenced name. Pure."""
@@ -85,15 +88,22 @@ class Store:
 
     def _note(self, name: str, key: Key, obj: Object) -> None:
         keys = self._keys[name]
-        for value in self._index_of[name](obj):
+        for value in self._values(name, obj):
             keys.setdefault(value, set()).add(key)
 
     def _forget(self, key: Key, old: Object) -> None:
-        for name, index in self._index_of.items():
-            keys = self._keys[name]
-            for value in index(old):
+        for name, keys in self._keys.items():
+            for value in self._values(name, old):
                 found = keys.get(value)
                 if found is not None:
                     found.discard(key)
                     if not found:
                         del keys[value]
+
+    def _values(self, name: str, obj: Object) -> Iterable[str]:
+        """Ask an index about an object; one that fails on it (a malformed object) finds it under nothing."""
+        try:
+            return set(self._index_of[name](obj))
+        except Exception:
+            logger.exception("the index %s of %s cannot read %s", name, self.kind.name, "/".join(key_of(obj)))
+            return ()

@@ -1,0 +1,172 @@
+"""Kubernetes Events: what people see under `kubectl describe`.
+
+Owns aggregation, limits and order. Must not: block or fail whoever records; an event is news, never state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from kube.client import Client
+from kube.clock import Clock
+from kube.errors import ApiError, NotFound
+from kube.kinds import CORE_EVENT, ObjectRef
+from kube.objects import format_time
+from kube.plan import Event
+
+logger = logging.getLogger(__name__)
+
+COMPONENT = "rollouts-controller"
+BURST = 25
+SECONDS_PER_EVENT = 10.0
+"""An object may send a burst of events, then one in this time; repetitions of one event count, too."""
+MOST_WAITING = 1000
+MOST_REMEMBERED = 4096
+FLUSH_SECONDS = 5.0
+MESSAGE_LENGTH = 1024
+"""The API server refuses longer messages."""
+
+
+@dataclass(slots=True)
+class _Posted:
+    """An event that the cluster has."""
+
+    ref: ObjectRef
+    count: int
+
+
+@dataclass(slots=True)
+class _Allowance:
+    tokens: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    event: Event
+    uid: str
+    moment: datetime
+
+
+class EventRecorder:
+    """Takes events at any rate and sends them in order, repetitions as a count on the first."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        clock: Clock,
+        instance: str = COMPONENT,
+        new_id: Callable[[], str] = lambda: uuid4().hex[:16],
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._instance = instance
+        self._new_id = new_id
+        self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue(MOST_WAITING)
+        self._posted: OrderedDict[tuple[ObjectRef, str, str], _Posted] = OrderedDict()
+        self._allowances: OrderedDict[ObjectRef, _Allowance] = OrderedDict()
+        self.sent = 0
+        self.dropped = 0
+
+    def record(self, event: Event, *, uid: str = "") -> None:
+        """Take an event about an object; too many about one object, or at once, are dropped and counted."""
+        if self._queue.full() or not self._allowed(event.about):
+            self.dropped += 1
+            return
+        self._queue.put_nowait(_Waiting(event, uid, self._clock.now()))
+
+    async def run(self) -> None:
+        """Send until cancelled; what waits then is sent by `flush`."""
+        while True:
+            waiting = await self._queue.get()
+            try:
+                if waiting is not None:
+                    await self._send(waiting)
+            finally:
+                self._queue.task_done()
+
+    async def flush(self) -> None:
+        """Send what waits, for a few seconds at most. Call it when `run` has ended."""
+        try:
+            async with asyncio.timeout(FLUSH_SECONDS):
+                while not self._queue.empty():
+                    waiting = self._queue.get_nowait()
+                    if waiting is not None:
+                        await self._send(waiting)
+        except TimeoutError:
+            logger.warning("%d events could not be sent in time", self._queue.qsize() + 1)
+
+    async def _send(self, waiting: _Waiting) -> None:
+        try:
+            await self._post(waiting)
+            self.sent += 1
+        except ApiError as error:
+            self.dropped += 1
+            logger.info("an event %s of %s was not recorded: %s", waiting.event.reason, waiting.event.about, error)
+        except Exception:
+            self.dropped += 1
+            logger.exception("an event %s of %s was not recorded", waiting.event.reason, waiting.event.about)
+
+    async def _post(self, waiting: _Waiting) -> None:
+        event = waiting.event
+        same = (event.about, event.reason, event.message)
+        posted = self._posted.get(same)
+        if posted is not None:
+            self._posted.move_to_end(same)
+            patch = {"count": posted.count + 1, "lastTimestamp": format_time(waiting.moment)}
+            try:
+                await self._client.patch(posted.ref, patch)
+            except NotFound:
+                pass  # it has expired: tell it anew
+            else:
+                posted.count += 1
+                return
+        body = self._body(waiting)
+        created = await self._client.create(CORE_EVENT, body)
+        metadata = created["metadata"]
+        self._posted[same] = _Posted(ObjectRef(CORE_EVENT, metadata["namespace"], metadata["name"]), 1)
+        if len(self._posted) > MOST_REMEMBERED:
+            self._posted.popitem(last=False)
+
+    def _body(self, waiting: _Waiting) -> dict[str, Any]:
+        event, about = waiting.event, waiting.event.about
+        moment = format_time(waiting.moment)
+        involved = {"apiVersion": about.kind.api_version, "kind": about.kind.name, "name": about.name}
+        if about.namespace:
+            involved["namespace"] = about.namespace
+        if waiting.uid:
+            involved["uid"] = waiting.uid
+        return {
+            "metadata": {"name": f"{about.name[:230]}.{self._new_id()}", "namespace": about.namespace or "default"},
+            "involvedObject": involved,
+            "reason": event.reason,
+            "message": event.message[:MESSAGE_LENGTH],
+            "type": "Warning" if event.warning else "Normal",
+            "source": {"component": COMPONENT},
+            "reportingComponent": COMPONENT,
+            "reportingInstance": self._instance,
+            "firstTimestamp": moment,
+            "lastTimestamp": moment,
+            "count": 1,
+        }
+
+    def _allowed(self, about: ObjectRef) -> bool:
+        now = self._clock.monotonic()
+        allowance = self._allowances.setdefault(about, _Allowance(BURST, now))
+        self._allowances.move_to_end(about)
+        if len(self._allowances) > MOST_REMEMBERED:
+            self._allowances.popitem(last=False)
+        allowance.tokens = min(BURST, allowance.tokens + (now - allowance.at) / SECONDS_PER_EVENT)
+        allowance.at = now
+        if allowance.tokens < 1:
+            return False
+        allowance.tokens -= 1
+        return True

@@ -1,0 +1,184 @@
+"""Keys that wait for a worker: each at most once, and never with two workers at a time.
+
+Owns coalescing, priorities, delays and per-key back-off. Must not: know what a key stands for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import heapq
+from typing import Generic, TypeVar
+
+from kube.clock import Clock
+
+FIRST_WAIT_SECONDS = 0.005
+LONGEST_WAIT_SECONDS = 1000.0
+_LIVE_PER_RESYNC = 32
+"""Background work gets a turn after this many live keys, so that a busy cluster cannot starve it."""
+
+K = TypeVar("K")
+
+
+class Priority(enum.IntEnum):
+    """Who goes first."""
+
+    LIVE = 0
+    RESYNC = 1
+
+
+class WorkQueue(Generic[K]):
+    """Hands each key to one worker at a time; a key added while it is worked on is handed out again afterwards."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waiting: tuple[dict[K, float], dict[K, float]] = ({}, {})
+        self._dirty_while_processing: dict[K, Priority] = {}
+        self._processing: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._due: dict[K, float] = {}
+        self._timers: list[tuple[float, int, K]] = []
+        self._timer: asyncio.Task[None] | None = None
+        self._timer_at = float("inf")
+        self._sequence = 0
+        self._getters: list[asyncio.Future[None]] = []
+        self._live_streak = 0
+        self.closed = False
+        self.added = 0
+        self.retries = 0
+        self.waited_seconds = 0.0
+        """How long keys waited for a worker, all together."""
+
+    def add(self, key: K, priority: Priority = Priority.LIVE) -> None:
+        """Ask for work on a key; asking again before it starts changes nothing but a lower priority."""
+        if self.closed:
+            return
+        self.added += 1
+        if key in self._processing:
+            self._dirty_while_processing[key] = min(priority, self._dirty_while_processing.get(key, priority))
+            return
+        live, resync = self._waiting
+        if priority is Priority.LIVE:
+            since = resync.pop(key, None)
+            live.setdefault(key, self._clock.monotonic() if since is None else since)
+        elif key not in live:
+            resync.setdefault(key, self._clock.monotonic())
+        self._wake()
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Ask for work on a key later; of several such requests the earliest wins, and answers for all."""
+        if seconds <= 0:
+            self.add(key)
+            return
+        due = self._clock.monotonic() + seconds
+        if self.closed or self._due.get(key, float("inf")) <= due:
+            return
+        self._due[key] = due
+        self._sequence += 1
+        heapq.heappush(self._timers, (due, self._sequence, key))
+        self._arm()
+
+    def retry(self, key: K, *, longest_seconds: float = LONGEST_WAIT_SECONDS) -> float:
+        """Ask for work after a failure, doubling the wait with each in a row; return the wait in seconds."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        self.retries += 1
+        wait = min(FIRST_WAIT_SECONDS * 2.0 ** min(failures, 60), longest_seconds)
+        self.add_after(key, wait)
+        return wait
+
+    def failures(self, key: K) -> int:
+        """Return how often work on a key has failed in a row."""
+        return self._failures.get(key, 0)
+
+    def forget(self, key: K) -> None:
+        """Work on this key succeeded: the next failure waits as briefly as the first."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> K | None:
+        """Return the next key to work on, to be given back with `done`; None once the queue is closed."""
+        while not self.closed:
+            live, resync = self._waiting
+            if live or resync:
+                return self._take(live, resync)
+            getter = asyncio.get_running_loop().create_future()
+            self._getters.append(getter)
+            try:
+                await getter
+            except asyncio.CancelledError:
+                self._pass_on(getter)
+                raise
+        return None
+
+    def done(self, key: K) -> None:
+        """Give a key back; it is handed out again if it was added meanwhile."""
+        self._processing.discard(key)
+        priority = self._dirty_while_processing.pop(key, None)
+        if priority is not None:
+            self.add(key, priority)
+
+    def close(self) -> None:
+        """Hand out no more keys; workers finish the one they have."""
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._getters:
+            self._wake()
+
+    def __len__(self) -> int:
+        """How many keys wait for a worker now."""
+        return len(self._waiting[0]) + len(self._waiting[1])
+
+    @property
+    def delayed(self) -> int:
+        """How many keys wait for their time."""
+        return len(self._due)
+
+    def age_seconds(self) -> float:
+        """Return how long the key that waits longest has been waiting."""
+        oldest = min((next(iter(waiting.values())) for waiting in self._waiting if waiting), default=None)
+        return 0.0 if oldest is None else self._clock.monotonic() - oldest
+
+    def _take(self, live: dict[K, float], resync: dict[K, float]) -> K:
+        take_live = bool(live) and not (resync and self._live_streak >= _LIVE_PER_RESYNC)
+        self._live_streak = self._live_streak + 1 if take_live else 0
+        waiting = live if take_live else resync
+        key = next(iter(waiting))
+        self.waited_seconds += self._clock.monotonic() - waiting.pop(key)
+        self._processing.add(key)
+        return key
+
+    def _wake(self) -> None:
+        while self._getters:
+            getter = self._getters.pop(0)
+            if not getter.done():
+                getter.set_result(None)
+                return
+
+    def _pass_on(self, getter: asyncio.Future[None]) -> None:
+        """A worker that was woken and cancelled at once must not swallow the wake-up."""
+        if getter in self._getters:
+            self._getters.remove(getter)
+        elif getter.done() and not getter.cancelled() and len(self):
+            self._wake()
+
+    def _arm(self) -> None:
+        """Have a task wait for the earliest timer."""
+        if not self._timers or self.closed or self._timers[0][0] >= self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = self._timers[0][0]
+        self._timer = asyncio.get_running_loop().create_task(self._ring(self._timer_at))
+
+    async def _ring(self, due: float) -> None:
+        await self._clock.sleep(due - self._clock.monotonic())
+        self._timer, self._timer_at = None, float("inf")
+        now = self._clock.monotonic()
+        while self._timers and self._timers[0][0] <= max(now, due):
+            moment, _, key = heapq.heappop(self._timers)
+            if self._due.get(key) == moment:  # else an earlier one answered for it
+                del self._due[key]
+                self.add(key)
+        self._arm()
