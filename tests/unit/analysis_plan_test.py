@@ -100,7 +100,7 @@ def test_intervals_count_from_the_end_of_a_measurement() -> None:
     assert seconds(driver) == [0, 25, 50]
 
 
-FIVE = {"count": 5, "interval": "1m"}
+FIVE: dict[str, Any] = {"count": 5, "interval": "1m"}
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def by_name(**phases: Answer) -> Any:
     return lambda measure: phases[measure.metric["name"]]
 
 
-LONG = {"interval": "1m", "count": 10}
+LONG: dict[str, Any] = {"interval": "1m", "count": 10}
 
 
 @pytest.mark.parametrize(
