@@ -95,7 +95,7 @@ def _same(left: Any, right: Any, field: str) -> bool:
         case Mapping(), Mapping():
             return all(_same_field(left, right, key, field) for key in left.keys() | right.keys())
         case (str(), _) | (_, str()) if field in _QUANTITIES:
-            return _quantity(left) == _quantity(right)
+            return bool(_quantity(left) == _quantity(right))
         case list(), list():
             return len(left) == len(right) and all(_same(a, b, field) for a, b in zip(left, right, strict=True))
         case _:

@@ -23,9 +23,9 @@ from kube.kinds import (
     Kind,
     ObjectRef,
 )
-from kube.objects import Key, Object, controller_of, key_of, name_of, namespace_of, uid_of
+from kube.objects import Key, Object, annotations_of, controller_of, key_of, name_of, namespace_of, uid_of
 from kube.store import Index, Store
-from rollouts.engine.names import POD_TEMPLATE_HASH
+from rollouts.engine.names import MANAGED_BY, POD_TEMPLATE_HASH
 from rollouts.rollout.references import analyses_of, referenced, template_object
 from rollouts.rollout.revisions import selector_matches
 from rollouts.rollout.settings import Settings
@@ -65,6 +65,11 @@ def _references(rollout: Object) -> Iterable[str]:
     return found
 
 
+def _manager(obj: Object) -> Iterable[str]:
+    manager = annotations_of(obj).get(MANAGED_BY)
+    return (f"{namespace_of(obj)}/{manager}",) if manager else ()
+
+
 def _invalid(key: Key) -> str:
     return f"invalid/{key[0]}/{key[1]}"
 
@@ -74,6 +79,8 @@ INDICES: Mapping[Kind, Mapping[str, Index]] = {
     REPLICA_SET: {"owner": _owner, "uid": lambda obj: (uid_of(obj),)},
     POD: {"owner": _owner},
     ANALYSIS_RUN: {"owner": _owner},
+    SERVICE: {"managed": _manager},
+    DESTINATION_RULE: {"managed": _manager},
 }
 
 
@@ -110,12 +117,17 @@ class Stores:
         return self.by_kind[ref.kind].get(ref.namespace, ref.name)
 
 
+def is_unreadable(stores: Stores, key: Key) -> bool:
+    """Tell whether a Rollout's spec is invalid, so that nothing can be said about what it refers to."""
+    return bool(stores[ROLLOUT].by("refers", _invalid(key)))
+
+
 def gather(stores: Stores, key: Key) -> Snapshot | None:
     """Return all that is known about a Rollout; None when there is none of that name."""
     rollout = stores[ROLLOUT].get(*key)
     if rollout is None:
         return None
-    if stores[ROLLOUT].by("refers", _invalid(key)):
+    if is_unreadable(stores, key):
         return Snapshot(rollout=rollout)
     settings = Settings.of(rollout)
     refs = referenced(rollout, settings)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from kube.kinds import SERVICE, ObjectRef
 from kube.objects import Object, annotations_of
-from kube.plan import Patch, Write
+from kube.plan import Patch
 from rollouts.engine.names import MANAGED_BY, POD_TEMPLATE_HASH
 from rollouts.rollout.draft import Draft, Order
 from rollouts.rollout.snapshot import ReplicaSet
@@ -66,14 +66,3 @@ def _switch(draft: Draft, name: str | None, target: ReplicaSet) -> None:
     draft.write(Order.SERVICE, Patch(ref=ObjectRef(SERVICE, draft.namespace, name), patch=patch))
     if current != target.hash:
         draft.event("SwitchService", f"Switched selector for service '{name}' from '{current}' to '{target.hash}'")
-
-
-def release(services: list[Object]) -> list[Write]:
-    """Return the writes that take the hash and the mark out of Services no Rollout refers to any more."""
-    writes: list[Write] = []
-    for service in services:
-        metadata = service["metadata"]
-        selector = {POD_TEMPLATE_HASH: None} if selected_hash(service) else {}
-        patch = {"metadata": {"annotations": {MANAGED_BY: None}}, "spec": {"selector": selector}}
-        writes.append(Patch(ref=ObjectRef(SERVICE, metadata.get("namespace", ""), metadata["name"]), patch=patch))
-    return writes

@@ -66,9 +66,8 @@ def test_an_update_follows_its_steps_and_ends_promoted() -> None:
     world.wait(2)
     assert world.sizes() == {"shop:1": 0, "shop:2": 5}
     assert world.status()["phase"] == "Healthy"
-    assert f"RolloutCompleted: Rollout completed update to revision 2 ({world.status()['stableRS']}): Completed all 4 canary steps" in (
-        world.events
-    )
+    promoted = f"Rollout completed update to revision 2 ({world.status()['stableRS']}): Completed all 4 canary steps"
+    assert f"RolloutCompleted: {promoted}" in world.events
 
 
 def test_an_update_through_four_weights_costs_at_most_twenty_writes() -> None:
@@ -94,7 +93,8 @@ def test_a_new_version_in_mid_update_starts_at_step_0_and_the_one_between_goes()
     world.set_image("shop:3")
     world.settle()
     assert world.sizes() == {"shop:1": 3, "shop:2": 0, "shop:3": 2}
-    assert world.status()["stableRS"] == world.get(REPLICA_SET, _of(world, "shop:1"))["metadata"]["labels"]["rollouts-pod-template-hash"]
+    stable = world.get(REPLICA_SET, _of(world, "shop:1"))
+    assert world.status()["stableRS"] == stable["metadata"]["labels"]["rollouts-pod-template-hash"]
 
 
 def _of(world: World, image: str) -> str:
