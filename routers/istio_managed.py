@@ -113,8 +113,9 @@ def _both(wanted: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]
 
 def _read_back(route: Mapping[str, Any], bases: Sequence[Mapping[str, Any]]) -> Managed:
     """Return the conditions without those of the steered routes. Only a guess: the caller builds it again and compares."""
-    given = _conditions_of(bases)
-    name, conditions = text(route.get("name")), [_without(one, given[0]) for one in mappings(route.get("match"))[:: len(given)]]
+    given, entries, name = _conditions_of(bases), mappings(route.get("match")), text(route.get("name"))
+    groups = [entries[start : start + len(given)] for start in range(0, len(entries), len(given))]
+    conditions = [_added(group, given) for group in groups]
     if "mirror" in route:
         percentage = whole(mapping(route.get("mirrorPercentage")).get("value"))
         return MirrorRoute(name=name, match=tuple(_mirror_match(one) for one in conditions), percentage=percentage)
@@ -122,11 +123,15 @@ def _read_back(route: Mapping[str, Any], bases: Sequence[Mapping[str, Any]]) -> 
     return HeaderRoute(name=name, match=tuple({"headerName": key, "headerValue": value} for one in headers for key, value in one))
 
 
-def _without(condition: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    base_headers = mapping(given.get("headers"))
-    headers = {key: value for key, value in mapping(condition.get("headers")).items() if base_headers.get(key) != value}
-    rest = {key: value for key, value in condition.items() if key != "headers" and given.get(key) != value}
-    return {**rest, **({"headers": headers} if headers else {})}
+def _added(group: Sequence[Mapping[str, Any]], given: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what one wanted condition has added to each of the given ones."""
+    added: dict[str, Any] = {}
+    headers: dict[str, Any] = {}
+    for condition, base in zip(group, given, strict=False):
+        base_headers = mapping(base.get("headers"))
+        headers |= {key: value for key, value in mapping(condition.get("headers")).items() if base_headers.get(key) != value}
+        added |= {key: value for key, value in condition.items() if key != "headers" and base.get(key) != value}
+    return {**added, **({"headers": headers} if headers else {})}
 
 
 def _mirror_match(condition: Mapping[str, Any]) -> dict[str, Any]:
