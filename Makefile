@@ -1,0 +1,36 @@
+# Two commands matter: `make demo` and `make test`. Both set up what they need in .venv and .tools.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: demo test check setup prometheus clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	@echo "setting up $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+prometheus:
+	@sh tools/prometheus.sh
+
+demo: setup prometheus
+	@$(BIN)/rollouts demo $(ARGS)
+
+test: setup prometheus
+	@$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+
+check: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy analysis crds kube rollouts routers sandbox tests bench
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m crds.generate --check
+
+clean:
+	rm -rf $(VENV) .tools build .pytest_cache .mypy_cache .ruff_cache
