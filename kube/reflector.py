@@ -29,6 +29,8 @@ NOT_SERVED_SECONDS = 60.0
 """How often a kind that the server does not have is asked for again."""
 RELIST_AFTER_FAILURES = 5
 """Fruitless attempts to resume after which the state is fetched afresh."""
+QUICK_END_SECONDS = 1.0
+"""A stream that brings nothing and ends sooner counts as a failure."""
 LINES_BETWEEN_YIELDS = 8
 """A wave of 1,000 events must not hold up the workers that wait for its first ones."""
 _ERROR_BYTES = 65536
@@ -153,7 +155,9 @@ class Reflector:
             return
         finally:
             self._limit = None
-        if self.events == before and self._clock.monotonic() - started < 1.0:
+            if self._clock.monotonic() - started >= QUICK_END_SECONDS:
+                self._failures = 0
+        if self._clock.monotonic() - started < QUICK_END_SECONDS and self.events == before:
             await self._fail(relist=False)  # a server that ends every stream at once must not be hammered
 
     async def _follow(self, stream: Stream) -> None:
@@ -188,10 +192,10 @@ class Reflector:
                 raise BadAnswer(f"{self._place}: unknown watch event {kind!r}")
         self._version = str(obj["metadata"]["resourceVersion"])
         self.events += 1
+        self._failures = 0
         self._hear()
 
     def _hear(self) -> None:
-        self._failures = 0
         self.heard_at = self._clock.monotonic()
 
     async def _not_served(self) -> None:

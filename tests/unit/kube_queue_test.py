@@ -1,0 +1,168 @@
+"""The work queue: each key once, one worker at a time, urgent ones first, failures ever later."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from kube_fakes import LoopClock
+
+from kube.queue import Priority, WorkQueue
+
+pytestmark = pytest.mark.looptime
+
+
+async def next_key(queue: WorkQueue[str]) -> str | None:
+    async with asyncio.timeout(10_000):
+        return await queue.get()
+
+
+async def nothing_for(queue: WorkQueue[str], seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await queue.get()
+    except TimeoutError:
+        return True
+    return False
+
+
+async def test_a_key_added_many_times_is_worked_on_once() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    for _ in range(5):
+        queue.add("a")
+    assert (await next_key(queue), len(queue)) == ("a", 0)
+
+
+async def test_a_key_added_while_it_is_worked_on_comes_again_afterwards_and_not_before() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    queue.add("a")
+    assert await next_key(queue) == "a"
+    queue.add("a")
+    assert await nothing_for(queue, 1)
+    queue.done("a")
+    assert await next_key(queue) == "a"
+
+
+async def test_live_keys_go_before_resynced_ones_and_a_change_makes_a_key_live() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    for key in ("r1", "r2"):
+        queue.add(key, Priority.RESYNC)
+    queue.add("live")
+    queue.add("r2")
+    assert [await next_key(queue) for _ in range(3)] == ["live", "r2", "r1"]
+
+
+async def test_a_busy_cluster_cannot_starve_the_resync() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    queue.add("resynced", Priority.RESYNC)
+    for number in range(200):
+        queue.add(f"live-{number}")
+    first = [await next_key(queue) for _ in range(100)]
+    assert "resynced" in first
+
+
+async def test_of_two_delays_the_earlier_wins_and_answers_for_both() -> None:
+    clock = LoopClock()
+    queue: WorkQueue[str] = WorkQueue(clock)
+    queue.add_after("a", 60)
+    queue.add_after("a", 5)
+    queue.add_after("a", 30)
+    before = clock.monotonic()
+    assert await next_key(queue) == "a"
+    assert clock.monotonic() - before == pytest.approx(5)
+    queue.done("a")
+    assert await nothing_for(queue, 100)
+
+
+async def test_delays_of_many_keys_ring_in_order() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    for key, seconds in (("c", 3.0), ("a", 1.0), ("b", 2.0)):
+        queue.add_after(key, seconds)
+    assert [await next_key(queue) for _ in range(3)] == ["a", "b", "c"]
+
+
+async def test_waits_double_from_5_ms_to_1000_s_until_forgotten() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    waits = [queue.retry("a") for _ in range(20)]
+    assert waits[:4] == [0.005, 0.01, 0.02, 0.04]
+    assert waits[-1] == 1000
+    queue.forget("a")
+    assert queue.retry("a") == 0.005
+
+
+async def test_a_failing_key_does_not_slow_others() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    for _ in range(10):
+        queue.retry("bad")
+    assert queue.retry("good") == 0.005
+
+
+async def test_closing_sends_every_waiting_worker_home() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    workers = [asyncio.create_task(queue.get()) for _ in range(3)]
+    queue.add_after("late", 5)
+    await asyncio.sleep(0)
+    queue.close()
+    assert await asyncio.gather(*workers) == [None] * 3
+    queue.add("a")
+    assert await queue.get() is None
+
+
+async def test_a_worker_cancelled_as_it_wakes_leaves_the_key_to_another() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    first, second = asyncio.create_task(queue.get()), asyncio.create_task(queue.get())
+    await asyncio.sleep(0)
+    queue.add("a")
+    first.cancel()
+    async with asyncio.timeout(5):
+        assert await second == "a"
+    assert first.cancelled()
+
+
+async def test_depth_and_age_are_measured() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    assert queue.age_seconds() == 0
+    queue.add("a")
+    await asyncio.sleep(3)
+    queue.add("b")
+    assert (len(queue), queue.age_seconds()) == (2, 3)
+    assert await queue.get() == "a"
+    assert queue.age_seconds() == 0
+
+
+OPERATIONS = st.lists(st.tuples(st.sampled_from(["add", "resync", "after", "get", "done"]), st.sampled_from("abc")), max_size=60)
+
+
+@given(OPERATIONS)
+def test_no_key_is_lost_and_none_is_given_to_two_workers(operations: list[tuple[str, str]]) -> None:
+    async def play() -> None:
+        queue: WorkQueue[str] = WorkQueue(LoopClock())
+        working: set[str] = set()
+        owed: set[str] = set()
+        for operation, key in operations:
+            match operation:
+                case "add" | "resync":
+                    queue.add(key, Priority.LIVE if operation == "add" else Priority.RESYNC)
+                    owed.add(key)
+                case "get" if len(queue):
+                    taken = await queue.get()
+                    assert taken is not None
+                    assert taken not in working
+                    working.add(taken)
+                    owed.discard(taken)
+                case "done" if key in working:
+                    working.discard(key)
+                    queue.done(key)
+        for key in sorted(working):
+            queue.done(key)
+        while len(queue):
+            taken = await queue.get()
+            assert taken is not None
+            owed.discard(taken)
+            queue.done(taken)
+        assert owed == set()
+        queue.close()
+
+    asyncio.run(play())
