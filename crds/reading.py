@@ -40,6 +40,7 @@ class Malformed:
     message: str
     value: Any = None
     """What stands there; None when nothing does."""
+    is_missing: bool = False
 
     def __str__(self) -> str:
         """Text for people: path and message."""
@@ -75,4 +76,5 @@ def field_path(location: Sequence[int | str], at: str = "") -> str:
 def _malformed(error: ErrorDetails, at: str) -> Malformed:
     missing = error["type"] == "missing"
     message = _MESSAGES.get(error["type"], error["msg"])
-    return Malformed(field_path(error["loc"], at) or "object", message, None if missing else error["input"])
+    path = field_path(error["loc"], at) or "object"
+    return Malformed(path, message, None if missing else error["input"], is_missing=missing)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crds.common import LabelRequirement, LabelSelector
-from crds.reading import read
+from crds.reading import Malformed, read
 from crds.rollout import RolloutSpec
 from kube.objects import Object, parse_time
 from rollouts.rollout.problems import Problem, forbidden, invalid_text, required
@@ -29,16 +29,20 @@ def validate(rollout: Object) -> list[Problem]:
     """
     if rollout.get("spec") is None:
         return [required("spec", "a Rollout needs a spec")]
+    unserved = list(unserved_fields(rollout))
     spec = read(RolloutSpec, rollout["spec"], at="spec")
     if not isinstance(spec, RolloutSpec):
-        return [
-            Problem(bad.path, bad.message, bad.value) if bad.message != "is required" else required(bad.path, "must be given")
-            for bad in spec
-        ]
-    problems = [*unserved_fields(rollout), *_numbers(spec), *_strategy(spec)]
+        return unserved + [_problem(bad) for bad in spec if not any(bad.path.startswith(one.field) for one in unserved)]
+    problems = [*unserved, *_numbers(spec), *_strategy(spec)]
     if spec.workload_ref is None:
         problems += [*_selector(spec.selector), *_template(spec)]
     return problems
+
+
+def _problem(malformed: Malformed) -> Problem:
+    if malformed.is_missing:
+        return required(malformed.path, malformed.message)
+    return Problem(malformed.path, malformed.message, malformed.value)
 
 
 def _numbers(spec: RolloutSpec) -> Iterator[Problem]:
