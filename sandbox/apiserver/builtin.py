@@ -8,8 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from sandbox.apiserver.allocating import prepare_job, prepare_pod, prepare_service
+from sandbox.apiserver.builtin_types import build_schemas, type_name
+from sandbox.apiserver.columns import builtin_columns
+from sandbox.apiserver.defaults import DEFAULTS
 from sandbox.apiserver.definitions import complete_definition, definition_errors
 from sandbox.apiserver.resources import METADATA_FIELDS, Resource, Scale, Strategy
+from sandbox.apiserver.validation import VALIDATORS
 
 _SPEC = Strategy(generation="spec")
 _FREE = Strategy(free_name=True)
@@ -30,18 +35,24 @@ def _core() -> Iterable[Resource]:
         return Resource(group="", version="v1", kind=kind, plural=plural, short_names=short, **more)  # type: ignore[arg-type]
 
     yield one("Namespace", "namespaces", "ns", namespaced=False, subresources=frozenset({"status", "finalize"}),
-              strategy=Strategy(name_is_label=True), field_labels=METADATA_FIELDS | {"status.phase"})  # fmt: skip
+              strategy=Strategy(name_is_label=True, initial_status={"phase": "Active"}), field_labels=METADATA_FIELDS | {"status.phase"})  # fmt: skip
     yield one("Node", "nodes", "no", namespaced=False, subresources=_STATUS, field_labels=METADATA_FIELDS | {"spec.unschedulable"})
     yield one("Pod", "pods", "po", categories=("all",), strategy=Strategy(graceful=True), field_labels=_POD_FIELDS,
               subresources=frozenset({"status", "eviction", "binding", "log", "exec", "ephemeralcontainers", "resize"}))  # fmt: skip
-    yield one("Service", "services", "svc", categories=("all",), subresources=_STATUS, strategy=Strategy(name_is_label=True),
+    yield one("Service", "services", "svc", categories=("all",), subresources=_STATUS, strategy=Strategy(name_is_label=True, initial_status={"loadBalancer": {}}),
               field_labels=METADATA_FIELDS | {"spec.clusterIP", "spec.type"})  # fmt: skip
     yield one("Endpoints", "endpoints", "ep")
     yield one("Secret", "secrets", field_labels=METADATA_FIELDS | {"type"})
     yield one("ConfigMap", "configmaps", "cm")
     yield one("Event", "events", "ev", field_labels=_EVENT_FIELDS)
     yield one("ServiceAccount", "serviceaccounts", "sa", subresources=frozenset({"token"}))
-    yield one("PersistentVolumeClaim", "persistentvolumeclaims", "pvc", subresources=_STATUS)
+    yield one(
+        "PersistentVolumeClaim",
+        "persistentvolumeclaims",
+        "pvc",
+        subresources=_STATUS,
+        strategy=Strategy(initial_status={"phase": "Pending"}),
+    )
     yield one("PersistentVolume", "persistentvolumes", "pv", namespaced=False, subresources=_STATUS)
     yield one("ResourceQuota", "resourcequotas", "quota", subresources=_STATUS)
     yield one("LimitRange", "limitranges", "limits")
@@ -118,20 +129,31 @@ def _rest() -> Iterable[Resource]:
         )
 
 
+_PREPARE = {"Service": prepare_service, "Job": prepare_job, "Pod": prepare_pod}
+
+
 def _strategy(resource: Resource) -> Strategy:
     """Return the strategy of a resource with its defaults and checks."""
     if resource.kind == "CustomResourceDefinition":
         return replace(resource.strategy, default=complete_definition, validate=definition_errors)
-    return resource.strategy
+    found = resource.strategy
+    if resource.kind in DEFAULTS:
+        found = replace(found, default=DEFAULTS[resource.kind])
+    if resource.kind in VALIDATORS:
+        found = replace(found, validate=VALIDATORS[resource.kind])
+    return replace(found, prepare=_PREPARE.get(resource.kind))
 
 
 def builtin_resources() -> list[Resource]:
     """Return every built-in resource, completed with its store."""
     found = [*_core(), *_workloads(), *_networking(), *_rest()]
+    schemas = build_schemas()
     return [
         replace(
             resource,
             strategy=_strategy(resource),
+            schema=schemas[type_name(resource)],
+            columns=builtin_columns(resource.kind),
             singular=resource.kind.lower(),
             store=resource.store or resource.resource_name,
             storage_version=resource.storage_version or resource.api_version,

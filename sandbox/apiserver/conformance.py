@@ -1,6 +1,6 @@
-"""Where objects meet the schema of their resource: pruning, defaults and validation.
+"""Where objects meet the schema of their resource: decoding, pruning, defaults and validation.
 
-Owns which parts of an object a schema speaks for. Must not: implement schemas; see schema.py.
+Owns which parts of an object a schema speaks for, and how type errors are worded. Must not: implement schemas; see schema.py.
 """
 
 from __future__ import annotations
@@ -8,33 +8,75 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.apiserver import schema
+from sandbox.apiserver import failures, schema
 from sandbox.apiserver.core import Call, without
 from sandbox.apiserver.failures import FieldError
 from sandbox.apiserver.resources import Body
 
 _ENVELOPE = ("apiVersion", "kind", "metadata")
+_GO_TYPES = {"integer": "int32", "boolean": "bool", "number": "float64", "array": "slice", "object": "map"}
+
+
+def decoded(call: Call, obj: Body) -> Body:
+    """Return an object without fields that its schema does not know; `fieldValidation` decides what is said about them.
+
+    Raises:
+        Refusal: 400 for unknown fields with `fieldValidation=Strict`, and for built-in fields of a wrong type.
+    """
+    declared = call.resource.schema
+    if not declared:
+        return obj
+    meta = {"properties": {"metadata": (declared.get("properties") or {}).get("metadata", {}), "apiVersion": {}, "kind": {}}}
+    head, dropped = schema.prune(meta, {name: obj[name] for name in _ENVELOPE if name in obj})
+    body, more = schema.prune(declared, without(obj, *_ENVELOPE))
+    _report(call, [*dropped, *more])
+    _refuse_types(call, meta if call.resource.custom else declared, head if call.resource.custom else {**head, **body})
+    return {**head, **body}
+
+
+def _report(call: Call, dropped: list[str]) -> None:
+    mode = call.request.query.get("fieldValidation") or "Warn"
+    if not dropped or mode == "Ignore":
+        return
+    if mode == "Warn":
+        call.warnings.extend(f'unknown field "{path}"' for path in dropped)
+        return
+    fields = ", ".join(f'unknown field "{path}"' for path in dropped)
+    if call.request.method == "PATCH" and call.request.headers.get("content-type", "").startswith("application/apply-patch"):
+        raise failures.bad_request(f"failed to create typed patch object: {fields}")
+    kind = call.resource.kind
+    raise failures.bad_request(
+        f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: strict decoding error: {fields}'
+    )
+
+
+def _refuse_types(call: Call, declared: Mapping[str, Any], obj: Mapping[str, Any]) -> None:
+    for error in schema.validate(declared, obj):
+        if error.reason == "FieldValueTypeInvalid":
+            got, wanted = error.message.split('"')[1], error.message.split("must be of type ")[1].split(":")[0]
+            kind = call.resource.kind
+            raise failures.bad_request(
+                f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: json: cannot unmarshal {got} '
+                f"into Go struct field {kind}.{error.field} of type {_GO_TYPES.get(wanted, wanted)}"
+            )
 
 
 def complete(call: Call, obj: Body) -> None:
     """Apply the defaults of the schema to a custom object, in place."""
     if call.resource.custom:
-        completed = schema.with_defaults(call.resource.schema, without(obj, *_ENVELOPE))
-        obj.update(completed)
+        obj.update(schema.with_defaults(_spec_part(call), without(obj, *_ENVELOPE)))
 
 
 def schema_errors(call: Call, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[FieldError]:
     """Return where a custom object breaks its schema, rules included."""
     if not call.resource.custom:
         return []
-    body = without(new, *_ENVELOPE)
-    errors = schema.validate(call.resource.schema, body)
-    return errors or schema.broken_rules(call.resource.schema, body, without(old, *_ENVELOPE) if old else None)
+    body, declared = without(new, *_ENVELOPE), _spec_part(call)
+    errors = schema.validate(declared, body)
+    return errors or schema.broken_rules(declared, body, without(old, *_ENVELOPE) if old else None)
 
 
-def pruned(call: Call, obj: Body) -> tuple[Body, list[str]]:
-    """Return the object without fields that the schema does not know, and the paths of those."""
-    if not call.resource.schema:
-        return obj, []
-    body, dropped = schema.prune(call.resource.schema, without(obj, *_ENVELOPE))
-    return {**{key: obj[key] for key in _ENVELOPE if key in obj}, **body}, dropped
+def _spec_part(call: Call) -> Mapping[str, Any]:
+    declared = call.resource.schema
+    required = [name for name in declared.get("required") or () if name not in _ENVELOPE]
+    return {**declared, "required": required, "properties": without(declared.get("properties") or {}, *_ENVELOPE)}

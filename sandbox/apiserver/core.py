@@ -37,6 +37,13 @@ class Core:
     skew_seconds: float = 0.0
     """Added to the clock wherever the server stamps a time: a fault switch."""
 
+    @property
+    def metadata_schema(self) -> Mapping[str, Any]:
+        """The schema of `metadata`, the same for every kind."""
+        namespaces = self.registry.find("", "v1", NAMESPACES)
+        schema: Mapping[str, Any] = namespaces.schema["properties"]["metadata"] if namespaces else {}
+        return schema
+
     def now(self) -> datetime:
         """Return the server's idea of the time."""
         moment = self.clock.now()

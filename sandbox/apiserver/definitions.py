@@ -94,13 +94,13 @@ def established(crd: Mapping[str, Any], moment: str) -> dict[str, Any]:
     }
 
 
-def serve(registry: Registry, crd: Mapping[str, Any]) -> None:
-    """Serve every version of a definition, in place of what it defined before."""
+def serve(registry: Registry, crd: Mapping[str, Any], metadata_schema: Mapping[str, Any]) -> None:
+    """Serve every version of a definition, in place of what it defined before; `metadata_schema` describes `metadata`."""
     store = crd["metadata"]["name"]
     registry.remove_store(store)
     for version in crd["spec"]["versions"]:
         if version["served"]:
-            registry.add(_resource(crd, version))
+            registry.add(_resource(crd, version, metadata_schema))
 
 
 def withdraw(registry: Registry, name: str) -> None:
@@ -108,11 +108,12 @@ def withdraw(registry: Registry, name: str) -> None:
     registry.remove_store(name)
 
 
-def _resource(crd: Mapping[str, Any], version: Mapping[str, Any]) -> Resource:
+def _resource(crd: Mapping[str, Any], version: Mapping[str, Any], metadata_schema: Mapping[str, Any]) -> Resource:
     spec = crd["spec"]
     names, subresources = spec["names"], version.get("subresources") or {}
     storage = next(item["name"] for item in spec["versions"] if item.get("storage"))
     has_status = "status" in subresources
+    declared = version["schema"]["openAPIV3Schema"]
     selectable = {str(item["jsonPath"]).lstrip(".") for item in version.get("selectableFields") or ()}
     return Resource(
         group=spec["group"],
@@ -126,7 +127,7 @@ def _resource(crd: Mapping[str, Any], version: Mapping[str, Any]) -> Resource:
         subresources=frozenset(subresources),
         store=crd["metadata"]["name"],
         storage_version=f"{spec['group']}/{storage}",
-        schema=version["schema"]["openAPIV3Schema"],
+        schema={**declared, "properties": {**(declared.get("properties") or {}), "metadata": metadata_schema}},
         custom=True,
         strategy=Strategy(generation="spec" if has_status else "any"),
         scale=_scale(subresources.get("scale")),

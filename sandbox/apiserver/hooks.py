@@ -47,7 +47,7 @@ class Hooks:
             return
         body = change.new.body
         if change.old is None or change.old.body["spec"] != body["spec"]:
-            definitions.serve(self._core.registry, body)
+            definitions.serve(self._core.registry, body, self._core.metadata_schema)
         status = definitions.established(body, self._core.timestamp())
         if body.get("status") != status and self._core.storage.get(DEFINITIONS, change.key) is change.new:
             self._core.storage.put(DEFINITIONS, change.key, {**body, "metadata": dict(body["metadata"]), "status": status})

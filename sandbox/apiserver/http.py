@@ -27,10 +27,12 @@ class _Front:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
-            user = "system:anonymous" if request.path in _OPEN_PATHS else self._server.user_of(headers)
+            user, path = (
+                ("system:anonymous", request.path) if request.path in _OPEN_PATHS else self._server.admit(request.path, headers)
+            )
             asked = Request(
                 method=request.method,
-                path=request.path,
+                path=path,
                 query=dict(request.query),
                 headers=headers,
                 body=await request.read(),

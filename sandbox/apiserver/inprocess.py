@@ -61,7 +61,7 @@ class InProcessTransport:
             raise Unreachable("the transport is closed", maybe_applied=False)
         known = {name.lower(): value for name, value in headers.items()}
         known.setdefault("user-agent", self._user_agent)
-        user = self._server.user_of(known) if "authorization" in known else self._user
+        user = self._server.admit(path, known)[0] if "authorization" in known else self._user
         return Request(method=method, path=path, query=query, headers=known, body=body, user=user)
 
     async def _answer(self, request: Request) -> Answer | Streamed:

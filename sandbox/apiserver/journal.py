@@ -30,7 +30,7 @@ class Journal:
         if path.exists():
             _load(path, server.storage)
             for stored in server.storage.current(DEFINITIONS).values():
-                serve(server.registry, stored.body)
+                serve(server.registry, stored.body, server.core.metadata_schema)
         _rewrite(path, server.storage)
         self._file = path.open("ab", buffering=0)
         server.storage.on_commit(self._append)

@@ -1,5 +1,126 @@
-"""tmp"""
+"""managedFields: who set which field.
+
+Owns the entries and how updates move fields between managers. Must not: merge objects; see applying.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.apiserver.core import Call
+from sandbox.apiserver.fieldsets import FieldSet, compare, difference, of_value, union
+from sandbox.apiserver.resources import Body
+from sandbox.apiserver.typing_of import Schema
+
+_NEVER_OWNED = frozenset({
+    "name", "namespace", "creationTimestamp", "selfLink", "uid", "generation", "managedFields", "resourceVersion",
+    "deletionTimestamp", "deletionGracePeriodSeconds",
+})  # fmt: skip
 
 
-def track(call, old, new, *, operation):
-    return None
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """Who owns fields: one entry of managedFields."""
+
+    name: str
+    operation: str
+    api_version: str
+    subresource: str = ""
+
+
+@dataclass(slots=True)
+class Owned:
+    """What one manager owns, and since when."""
+
+    fields: FieldSet
+    time: str
+
+
+def read_entries(metadata: Mapping[str, Any]) -> dict[Manager, Owned]:
+    """Return managedFields by manager; entries of an unknown form are left out."""
+    found: dict[Manager, Owned] = {}
+    for entry in metadata.get("managedFields") or ():
+        if entry.get("fieldsType") == "FieldsV1":
+            who = Manager(
+                entry.get("manager", ""), entry.get("operation", ""), entry.get("apiVersion", ""), entry.get("subresource", "")
+            )
+            found[who] = Owned(entry.get("fieldsV1") or {}, entry.get("time", ""))
+    return found
+
+
+def write_entries(metadata: Body, entries: Mapping[Manager, Owned]) -> None:
+    """Put managedFields into a private `metadata`; managers that own nothing are left out."""
+    rows = []
+    for who, owned in entries.items():
+        if owned.fields:
+            row = {"manager": who.name, "operation": who.operation, "apiVersion": who.api_version, "time": owned.time}
+            row |= {"fieldsType": "FieldsV1", "fieldsV1": owned.fields}
+            rows.append({**row, "subresource": who.subresource} if who.subresource else row)
+    if rows:
+        metadata["managedFields"] = rows
+    else:
+        metadata.pop("managedFields", None)
+
+
+def ownable(obj: Mapping[str, Any] | None) -> Body:
+    """Return the part of an object whose fields can be owned."""
+    if obj is None:
+        return {}
+    kept = {name: value for name, value in obj.items() if name not in ("apiVersion", "kind", "metadata")}
+    metadata = {name: value for name, value in obj["metadata"].items() if name not in _NEVER_OWNED}
+    return {"metadata": metadata, **kept} if metadata else kept
+
+
+def schema_of(call: Call) -> Schema:
+    """Return the schema of whole objects, with the one of `metadata` in it."""
+    return call.resource.schema
+
+
+def track(call: Call, old: Mapping[str, Any] | None, new: Body, *, operation: str) -> None:
+    """Note in `new` which manager its changes against `old` belong to; apply notes its own."""
+    if operation == "Apply":
+        return
+    metadata = new["metadata"]
+    given = metadata.get("managedFields")
+    if given in ([], [{}]) and old is not None:
+        metadata.pop("managedFields")
+        return
+    entries = read_entries(old["metadata"]) if old is not None else {}
+    schema, who = schema_of(call), manager_of(call, "Update")
+    if old is None:
+        fields = _without_roots(of_value(schema, ownable(new), whole=True))
+        write_entries(metadata, {who: Owned(fields, call.core.timestamp())})
+        return
+    changes = compare(schema, ownable(old), ownable(new))
+    if not changes.set and not changes.removed:
+        _keep(metadata, old["metadata"])
+        return
+    taken = union(changes.set, changes.removed)
+    now = call.core.timestamp()
+    for other, owned in list(entries.items()):
+        if other != who:
+            entries[other] = Owned(difference(owned.fields, taken), owned.time)
+    mine = entries.get(who, Owned({}, now))
+    fields = union(difference(mine.fields, changes.removed), changes.set)
+    entries[who] = mine if fields == mine.fields else Owned(fields, now)
+    write_entries(metadata, entries)
+
+
+def _keep(metadata: Body, old: Mapping[str, Any]) -> None:
+    if "managedFields" in old:
+        metadata["managedFields"] = old["managedFields"]
+    else:
+        metadata.pop("managedFields", None)
+
+
+def _without_roots(fields: FieldSet) -> FieldSet:
+    """The top of an object is not owned itself: `f:spec` has no dot."""
+    return {name: {key: below for key, below in node.items() if key != "."} if node else node for name, node in fields.items()}
+
+
+def manager_of(call: Call, operation: str) -> Manager:
+    """Return the manager that a request writes as."""
+    subresource = call.address.subresource if call.address.subresource in ("status", "scale") else ""
+    return Manager(call.manager[:128], operation, call.resource.api_version, subresource)

@@ -52,6 +52,10 @@ def page_of(server: ApiServer, request: Request) -> Answer:
             return discovery.group(server.registry, group)
         case ["apis", group, version]:
             return discovery.resources(server.registry, group, version)
+        case ["openapi", "v3"]:
+            return json_answer(server.openapi.index())
+        case ["openapi", "v3", *place]:
+            return json_answer(server.openapi.document("/".join(place)))
         case [""]:
             return json_answer({"paths": ["/api", "/apis", "/healthz", "/livez", "/readyz", "/version"]})
     raise failures.no_such_resource()

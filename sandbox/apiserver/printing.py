@@ -60,10 +60,11 @@ def created(obj: Mapping[str, Any], now: datetime) -> str:
 
 
 def custom_columns(declared: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
-    """Return the columns that `additionalPrinterColumns` asks for, without the name."""
+    """Return the name and the columns that `additionalPrinterColumns` asks for; the age when it asks for none."""
+    name = Column("Name", "string", lambda obj, now: obj["metadata"]["name"], "Name must be unique within a namespace.", "name")
     if not declared:
-        return (Column("Age", "date", created, "Time since the object was created"),)
-    return tuple(_custom(column) for column in declared)
+        return (name, Column("Age", "date", created, "Time since the object was created"))
+    return (name, *(_custom(column) for column in declared))
 
 
 def _custom(declared: Mapping[str, Any]) -> Column:

@@ -52,6 +52,7 @@ class Strategy:
 
     Attributes:
         default: fills in what the user left out; changes its argument, which is a private copy.
+        prepare: called with the core, the new object and the old one, for what needs more than the object: addresses, generated selectors.
         validate: returns what is wrong with a new object; the old one is given on updates.
         initial_status: the status a new object gets.
         generation: `spec` bumps it on changes outside metadata and status, `any` on changes outside metadata, `never` does not keep one.
@@ -61,6 +62,7 @@ class Strategy:
     """
 
     default: Callable[[Body], None] = _nothing
+    prepare: Callable[[Any, Body, Mapping[str, Any] | None], None] | None = None
     validate: Callable[[Mapping[str, Any], Mapping[str, Any] | None], list[FieldError]] = _no_errors
     initial_status: Mapping[str, Any] | None = None
     generation: str = "never"

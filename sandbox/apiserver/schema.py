@@ -45,24 +45,32 @@ def _pruned(schema: Schema, value: Any, path: str, dropped: list[str]) -> Any:
         items = schema.get("items")
         return [_pruned(items, item, f"{path}[{index}]", dropped) for index, item in enumerate(value)] if items else value
     if not isinstance(value, dict):
-        return value
-    properties, additional = schema.get("properties") or {}, schema.get("additionalProperties")
+        return str(value) if schema.get("x-quantity") and _is(value, "number") else value
+    properties, additional = _fields_of(schema)
+    kept: dict[str, Any] = {}
+    for name, item in value.items():
+        child = properties.get(name, additional)
+        if child is None or child is False:
+            if is_open(schema):
+                kept[name] = item
+            else:
+                dropped.append(_child(path, name))
+        elif child is True:
+            kept[name] = item
+        elif item is not None or child.get("nullable") or "default" in child or is_open(child):
+            kept[name] = _pruned(child, item, _child(path, name), dropped)
+    return kept
+
+
+def _fields_of(schema: Schema) -> tuple[Mapping[str, Any], Any]:
+    """Return the declared fields, and the schema (or True) of all others."""
+    properties = schema.get("properties") or {}
     if schema.get("x-kubernetes-embedded-resource"):
         properties = {
             **{name: {"x-kubernetes-preserve-unknown-fields": True} for name in ("apiVersion", "kind", "metadata")},
             **properties,
         }
-    kept: dict[str, Any] = {}
-    for name, item in value.items():
-        if name in properties:
-            kept[name] = _pruned(properties[name], item, _child(path, name), dropped)
-        elif isinstance(additional, Mapping):
-            kept[name] = _pruned(additional, item, _child(path, name), dropped)
-        elif additional is True or is_open(schema):
-            kept[name] = item
-        else:
-            dropped.append(_child(path, name))
-    return kept
+    return properties, schema.get("additionalProperties")
 
 
 def with_defaults(schema: Schema, value: Any) -> Any:
@@ -97,6 +105,10 @@ def _errors(schema: Schema, value: Any, path: str) -> Iterator[FieldError]:
     if schema.get("x-kubernetes-int-or-string"):
         if isinstance(value, bool) or not isinstance(value, int | str):
             yield _wrong_type(path, _type_name(value), "integer,string")
+        return
+    if schema.get("x-quantity"):
+        if not _is(value, "number") and not isinstance(value, str):
+            yield _wrong_type(path, _type_name(value), "string")
         return
     wanted = schema.get("type")
     if wanted and not _is(value, wanted):

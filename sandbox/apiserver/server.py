@@ -16,6 +16,7 @@ from sandbox.apiserver.counting import RequestCounts
 from sandbox.apiserver.failures import Refusal
 from sandbox.apiserver.faults import Faults, Matched
 from sandbox.apiserver.hooks import Hooks
+from sandbox.apiserver.openapi import OpenApi
 from sandbox.apiserver.pages import page_of
 from sandbox.apiserver.reads import wanted_watch
 from sandbox.apiserver.requests import Address, Answer, Request, Streamed, address_of, json_answer, verb_of
@@ -56,25 +57,32 @@ class ApiServer:
         self.storage = Storage(history=history)
         self.registry = Registry(builtin_resources())
         self.core = Core(self.storage, self.registry, clock or SystemClock(), random.Random(seed))
+        self.openapi = OpenApi(self.registry)
         self.counts = RequestCounts()
         self.faults = Faults(self.core)
         self._tokens = None if tokens is None else dict(tokens)
         self._hooks = Hooks(self.core)
         self._hooks.create_defaults()
 
-    def user_of(self, headers: Mapping[str, str]) -> str:
-        """Return who sent a request with these headers (names in lower case).
+    def admit(self, path: str, headers: Mapping[str, str]) -> tuple[str, str]:
+        """Return who sent a request, and the path without credentials.
+
+        The token is a bearer token, or the path begins with `/token/TOKEN`: kubectl sends no bearer token without TLS, but keeps
+        the path of the server's address.
 
         Raises:
             Refusal: 401 when the token is missing or unknown.
         """
-        if self._tokens is None:
-            return "admin"
         scheme, _, token = headers.get("authorization", "").partition(" ")
+        if path.startswith("/token/"):
+            token, _, rest = path.removeprefix("/token/").partition("/")
+            scheme, path = "bearer", f"/{rest}"
+        if self._tokens is None:
+            return "admin", path
         user = self._tokens.get(token) if scheme.lower() == "bearer" else None
         if user is None:
             raise Refusal(401, "Unauthorized", "Unauthorized")
-        return user
+        return user, path
 
     async def handle(self, request: Request) -> Answer | Streamed:
         """Answer a request.

@@ -9,14 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.apiserver.core import Call
-from sandbox.apiserver.printing import created
 from sandbox.apiserver.reads import Page
 from sandbox.apiserver.resources import Column
 from sandbox.apiserver.storage import Stored, encode
 from sandbox.apiserver.watching import rendered
-
-_NAME = Column("Name", "string", lambda obj, now: obj["metadata"]["name"], "Name must be unique within a namespace.", "name")
-_AGE = Column("Age", "date", created, "Time since the object was created")
 
 
 def _form(call: Call) -> tuple[str, str]:
@@ -71,7 +67,7 @@ def list_renderer(call: Call) -> Callable[[Page], bytes] | None:
 
 
 def _table(call: Call, items: list[Stored], version: str, metadata: Mapping[str, Any], *, head: bool = True) -> dict[str, Any]:
-    columns = (_NAME, *(call.resource.columns or (_AGE,)))
+    columns = tuple(call.resource.columns)
     now = call.core.now()
     include = call.request.query.get("includeObject", "Metadata")
     table: dict[str, Any] = {"kind": "Table", "apiVersion": f"meta.k8s.io/{version}", "metadata": dict(metadata)}

@@ -5,12 +5,13 @@ Owns formats of bodies and answers. Must not: hold the rules of writing, deletin
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from sandbox.apiserver import failures
 from sandbox.apiserver.applying import apply
-from sandbox.apiserver.conformance import pruned
+from sandbox.apiserver.conformance import decoded
 from sandbox.apiserver.core import Call, checked_object, decode
 from sandbox.apiserver.deleting import delete, options_of, success
 from sandbox.apiserver.failures import Refusal
@@ -35,28 +36,7 @@ def answer(call: Call, stored: Stored, *, status: int = 200) -> Answer:
 
 
 def _warning_headers(call: Call) -> Mapping[str, str]:
-    return {"Warning": ", ".join(f'299 - "{text}"' for text in call.warnings)} if call.warnings else {}
-
-
-def strict(call: Call, body: Any) -> Any:
-    """Prune unknown fields from an object; what happens about them is the request's `fieldValidation`.
-
-    Raises:
-        Refusal: 400 listing them, with `fieldValidation=Strict`.
-    """
-    mode = call.request.query.get("fieldValidation", "Warn")
-    kept, dropped = pruned(call, body)
-    if dropped and mode == "Strict":
-        fields = ", ".join(f'unknown field "{path}"' for path in dropped)
-        kind = call.resource.kind
-        if call.request.method == "PATCH" and not call.resource.custom:
-            raise failures.bad_request(f"error decoding patch: strict decoding error: {fields}")
-        raise failures.bad_request(
-            f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: strict decoding error: {fields}'
-        )
-    if mode == "Warn":
-        call.warnings.extend(f'unknown field \\"{path}\\"' for path in dropped)
-    return kept
+    return {"Warning": ", ".join(f"299 - {json.dumps(text)}" for text in call.warnings)} if call.warnings else {}
 
 
 def read_one(call: Call, *, stale: int = 0) -> Answer:
@@ -76,7 +56,7 @@ def read_many(call: Call, *, stale: int = 0) -> Answer:
 def create_one(call: Call) -> Answer:
     """POST of a new object."""
     obj = checked_object(call, decode(call.request))
-    stored = create(call, strict(call, obj))
+    stored = create(call, decoded(call, obj))
     return answer(call, stored, status=201)
 
 
@@ -86,7 +66,7 @@ def update_one(call: Call) -> Answer:
     old = call.core.storage.get(call.resource.store, call.key)
     if old is None:
         raise failures.not_found(call.resource.target(call.address.name))
-    return answer(call, update(call, old, strict(call, obj)))
+    return answer(call, update(call, old, decoded(call, obj)))
 
 
 def patch_one(call: Call) -> Answer:
@@ -94,14 +74,14 @@ def patch_one(call: Call) -> Answer:
     kind = call.request.headers.get("content-type", "").split(";")[0].strip()
     body = decode(call.request)
     if kind == APPLY_PATCH:
-        stored, made = apply(call, body, strict)
+        stored, made = apply(call, body)
         return answer(call, stored, status=201 if made else 200)
     old = call.found()
     current = call.resource.read(old.body)
     obj = checked_object(call, _patched(call, kind, current, body))
     if kind != JSON_PATCH and "resourceVersion" not in ((body.get("metadata") or {}) if isinstance(body, dict) else {}):
         obj["metadata"]["resourceVersion"] = ""
-    return answer(call, update(call, old, strict(call, obj)))
+    return answer(call, update(call, old, decoded(call, obj)))
 
 
 def _patched(call: Call, kind: str, current: Mapping[str, Any], body: Any) -> Any:

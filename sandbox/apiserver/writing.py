@@ -43,16 +43,18 @@ def create(call: Call, obj: Body, *, operation: str = "Update") -> Stored:
     require_open_namespace(call, metadata["name"])
     head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": without(metadata, *_SYSTEM_METADATA)}
     fresh = resource.stored({**head, **without(obj, *head)})
+    stamp = fresh["metadata"]
+    stamp["uid"] = call.core.new_uid()
+    stamp["creationTimestamp"] = call.core.timestamp()
     if "status" in resource.subresources:
         fresh.pop("status", None)
     if resource.strategy.initial_status is not None:
         fresh["status"] = copied(resource.strategy.initial_status)
     resource.strategy.default(fresh)
     complete(call, fresh)
+    if resource.strategy.prepare:
+        resource.strategy.prepare(call.core, fresh, None)
     check(call, fresh, None)
-    stamp = fresh["metadata"]
-    stamp["uid"] = call.core.new_uid()
-    stamp["creationTimestamp"] = call.core.timestamp()
     if resource.strategy.generation != "never":
         stamp["generation"] = 1
     key = (metadata.get("namespace") or "", stamp["name"])
@@ -93,6 +95,8 @@ def update(call: Call, old: Stored, obj: Body, *, operation: str = "Update") -> 
     if call.address.subresource != "status":
         resource.strategy.default(new)
         complete(call, new)
+        if resource.strategy.prepare:
+            resource.strategy.prepare(call.core, new, old.body)
     check(call, new, old.body)
     bump_generation(call, old.body, new)
     track(call, old.body, new, operation=operation)

@@ -1,0 +1,1 @@
+"""Data files of the API server, and the script that writes them."""
