@@ -14,12 +14,12 @@ from analysis.errors import InvalidAnalysis
 from analysis.templates import build_run, collect, references
 from kube.kinds import ANALYSIS_RUN, ObjectRef
 from kube.objects import Object, name_of
+from kube.owners import owner_reference
 from kube.plan import Create, Patch
 from rollouts.engine.names import POD_TEMPLATE_HASH, REVISION, ROLLOUT_TYPE, STEP_INDEX, analysis_run_name
 from rollouts.engine.steps import kind_of
 from rollouts.rollout.draft import Draft, Order
 from rollouts.rollout.progress import BACKGROUND_RUN, INCONCLUSIVE, STEP_RUN, add_pause
-from rollouts.rollout.revisions import owner_reference
 
 FINISHED = frozenset({"Successful", "Failed", "Error", "Inconclusive"})
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from kube.kinds import REPLICA_SET, ObjectRef
-from kube.objects import Object, annotations_of, format_time, labels_of, name_of, namespace_of, uid_of
+from kube.objects import Object, annotations_of, format_time, labels_of, namespace_of
+from kube.owners import owner_reference
 from kube.plan import Create, Patch
 from rollouts.engine.names import (
     DESIRED_REPLICAS,
@@ -118,18 +119,6 @@ def _replica_set(draft: Draft, name: str, replicas: int) -> Object:
             "ownerReferences": [owner_reference(draft.rollout)],
         },
         "spec": spec,
-    }
-
-
-def owner_reference(rollout: Object) -> dict[str, Any]:
-    """Return the reference by which a Rollout controls what it creates."""
-    return {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Rollout",
-        "name": name_of(rollout),
-        "uid": uid_of(rollout),
-        "controller": True,
-        "blockOwnerDeletion": True,
     }
 
 

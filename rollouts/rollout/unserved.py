@@ -5,7 +5,7 @@ docs/compatibility.md tells users the same and is checked against this table. Mu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,21 +65,35 @@ UNSERVED_KINDS: tuple[str, ...] = ("Experiment",)
 """Kinds whose objects can be stored but that nothing acts on."""
 
 
+def _by_parent(entries: tuple[Unserved, ...]) -> Mapping[tuple[str, ...], tuple[Unserved, ...]]:
+    parents = dict.fromkeys(one.path.rpartition(".")[0] for one in entries)
+    return {
+        tuple(parent.split(".")): tuple(one for one in entries if one.path.rpartition(".")[0] == parent)  # one walk for all of them
+        for parent in parents
+    }
+
+
+_IN_ROLLOUTS_BY_PARENT = _by_parent(UNSERVED_IN_ROLLOUTS)
+
+
 def unserved_fields(rollout: Object) -> Iterator[Problem]:
     """Yield a problem for each field of a Rollout that is set and not served."""
-    for entry in UNSERVED_IN_ROLLOUTS:
-        for path in _places(rollout, entry.path.split("."), ""):
-            yield forbidden(path, f"{entry.name} is not served yet; {entry.instead}")
+    for parent, entries in _IN_ROLLOUTS_BY_PARENT.items():
+        for path, node in _places(rollout, parent, ""):
+            for entry in entries:
+                if node.get(entry.name) is not None:
+                    yield forbidden(f"{path}.{entry.name}", f"{entry.name} is not served yet; {entry.instead}")
 
 
-def _places(node: Any, names: Sequence[str], path: str) -> Iterator[str]:
-    """Yield the paths at which a field is set; anything of an unexpected shape on the way holds none."""
+def _places(node: Any, names: Sequence[str], path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the objects that are at a path, each with its place; what has another shape on the way holds none."""
+    if not isinstance(node, dict):
+        return
     if not names:
-        if node is not None:
-            yield path
+        yield path, node
         return
     name = names[0].removesuffix("[]")
-    child = node.get(name) if isinstance(node, dict) else None
+    child = node.get(name)
     at = f"{path}.{name}" if path else name
     if names[0].endswith("[]"):
         for position, item in enumerate(child if isinstance(child, list) else ()):

@@ -13,12 +13,12 @@ from rollouts.rollout.problems import Problem, forbidden, required
 
 CANARY = "spec.strategy.canary"
 ROUTING = f"{CANARY}.trafficRouting"
-_NOT_ROUTERS = ("managed_routes", "max_traffic_weight")
+_ROUTERS = tuple(name for name in TrafficRouting.model_fields if name not in ("managed_routes", "max_traffic_weight"))
 
 
 def routing_problems(canary: CanaryStrategy, routing: TrafficRouting) -> Iterator[Problem]:
     """Yield everything that is wrong with how traffic is to be shifted."""
-    routers = {name for name in type(routing).model_fields if name not in _NOT_ROUTERS and getattr(routing, name) is not None}
+    routers = {name for name in _ROUTERS if getattr(routing, name) is not None}
     if not routers:
         yield required(ROUTING, "names no router; give nginx or istio, or remove trafficRouting")
     yield from _services(canary, routing)

@@ -13,15 +13,15 @@ from crds.routing import TrafficRouting
 from crds.steps import CanaryStep, SetCanaryScale, SetHeaderRoute, SetMirrorRoute, StringMatch
 from rollouts.rollout.problems import Problem, forbidden, required
 
+_KEYS = {name: info.alias or name for name, info in CanaryStep.model_fields.items()}
 _NEEDS_ROUTING = "can only be used with trafficRouting; remove the step or name a router"
 
 
 def step_problems(step: CanaryStep, field: str, routing: TrafficRouting | None) -> Iterator[Problem]:
     """Yield everything that is wrong with one step; `field` is its path, `routing` what shifts the traffic."""
-    known = {info.alias or name: getattr(step, name) for name, info in type(step).model_fields.items()}
-    given = [key for key, value in known.items() if value is not None]
+    given = [key for name, key in _KEYS.items() if getattr(step, name) is not None]
     if len(given) != 1:
-        names = f"has {' and '.join(given)}; make each a step of its own" if given else f"has none of {', '.join(known)}"
+        names = f"has {' and '.join(given)}; make each a step of its own" if given else f"has none of {', '.join(_KEYS.values())}"
         yield Problem(field, f"a step does exactly one thing: it {names}", step.dump())
         return
     if step.set_weight is not None:

@@ -1,0 +1,126 @@
+"""Puts the controllers together over one client: informers, recorder, executor, and what each controller watches.
+
+Owns which kinds are watched how. Must not: read flags or a kubeconfig (app.py), or decide anything about an object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from analysis.providers import served
+from analysis.run.controller import analysis_controller
+from analysis.transport import HttpTransport
+from kube.client import Client
+from kube.clock import Clock
+from kube.controller import Controller
+from kube.events import EventRecorder
+from kube.executor import Executor
+from kube.expectations import Expectations
+from kube.informer import Informer
+from kube.kinds import ANALYSIS_RUN, POD, Kind
+from rollouts.rollout.controller import Machinery, release_controller, rollout_controller
+from rollouts.rollout.gather import INDICES, KINDS, SELECTORS, slim_pod
+from rollouts.rollout.release import KINDS as RELEASED
+
+TRANSFORMS: Mapping[Kind, Callable[[Any], Any]] = {POD: slim_pod}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a person may choose about the controllers. Empty namespaces stand for all."""
+
+    namespaces: Sequence[str] = ("",)
+    rollout_workers: int = 10
+    analysis_workers: int = 30
+    resync_seconds: float = 900.0
+    prometheus_address: str = ""
+    only_analysis: bool = False
+
+
+@dataclass(slots=True)
+class Manager:
+    """Every controller of one process. `run` works until cancelled; informers may be warm before."""
+
+    client: Client
+    clock: Clock
+    options: Options = field(default_factory=Options)
+    guard: Callable[[], bool] = lambda: True
+    informers: dict[Kind, Informer] = field(init=False)
+    controllers: tuple[Controller, ...] = field(init=False)
+    executor: Executor = field(init=False)
+    recorder: EventRecorder = field(init=False)
+    _transport: HttpTransport = field(init=False, default_factory=HttpTransport)
+
+    def __post_init__(self) -> None:
+        """Build informers and controllers; nothing is asked of the server yet."""
+        kinds = (ANALYSIS_RUN,) if self.options.only_analysis else KINDS
+        self.informers = {kind: self._informer(kind) for kind in kinds}
+        self.recorder = EventRecorder(self.client, clock=self.clock)
+        expectations = Expectations(self.clock)
+        self.executor = Executor(self.client, recorder=self.recorder, expectations=expectations, clock=self.clock, guard=self.guard)
+        self.controllers = tuple(self._controllers())
+
+    async def run_informers(self) -> None:
+        """Keep the stores up to date until cancelled; also on a standby, so that it can take over at once."""
+        async with asyncio.TaskGroup() as group:
+            for informer in self.informers.values():
+                group.create_task(informer.run(), name=f"informer-{informer.kind.plural}")
+
+    async def run_controllers(self) -> None:
+        """Work until cancelled, then send the events that wait."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.recorder.flush)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.recorder.run(), name="events")
+                for controller in self.controllers:
+                    group.create_task(controller.run(), name=controller.name)
+
+    async def run(self) -> None:
+        """Run informers and controllers until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.run_informers())
+            group.create_task(self.run_controllers())
+
+    async def close(self) -> None:
+        """Close the connections that measurements used."""
+        await self._transport.close()
+
+    def sync_age_seconds(self) -> float:
+        """Return for how long the slowest feed was not heard."""
+        return max(informer.age_seconds() for informer in self.informers.values())
+
+    def has_synced(self) -> bool:
+        """Tell whether every kind was listed once."""
+        return all(informer.has_synced for informer in self.informers.values())
+
+    def _informer(self, kind: Kind) -> Informer:
+        return Informer(
+            self.client,
+            kind,
+            namespaces=self.options.namespaces,
+            label_selector=SELECTORS.get(kind, ""),
+            transform=TRANSFORMS.get(kind),
+            indices=INDICES.get(kind, {}),
+            clock=self.clock,
+        )
+
+    def _controllers(self) -> list[Controller]:
+        options = self.options
+        analysis = analysis_controller(
+            runs=self.informers[ANALYSIS_RUN],
+            secrets=self.client,
+            transport=self._transport,
+            providers=served(prometheus_address=options.prometheus_address),
+            executor=self.executor,
+            clock=self.clock,
+            workers=options.analysis_workers,
+        )
+        if options.only_analysis:
+            return [analysis]
+        machinery = Machinery(informers=self.informers, executor=self.executor, clock=self.clock)
+        rollout = rollout_controller(machinery, workers=options.rollout_workers, resync_seconds=options.resync_seconds)
+        return [rollout, analysis, *(release_controller(kind, machinery) for kind in RELEASED)]

@@ -1,0 +1,77 @@
+"""The controllers of Rollouts and of what they leave behind: which changes touch which object.
+
+Must not: decide anything; `plan.py` and `release.py` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+
+from kube.clock import Clock
+from kube.controller import Controller, Watch, own_key
+from kube.executor import Executor
+from kube.informer import Informer
+from kube.kinds import ROLLOUT, Kind
+from kube.objects import Key
+from kube.plan import Effect, Observation, Plan
+from rollouts.rollout.gather import Stores, gather, mappers
+from rollouts.rollout.plan import plan
+from rollouts.rollout.release import managed_by, reconciler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machinery:
+    """What every controller of the process shares."""
+
+    informers: Mapping[Kind, Informer]
+    executor: Executor
+    clock: Clock
+
+    @property
+    def stores(self) -> Stores:
+        """The informers' stores."""
+        return Stores({kind: informer.store for kind, informer in self.informers.items()})
+
+
+def rollout_controller(machinery: Machinery, *, workers: int = 10, resync_seconds: float = 900.0) -> Controller:
+    """Return the controller that keeps every Rollout as planned."""
+    stores, informers = machinery.stores, machinery.informers
+
+    def reconcile(key: Key, _observations: Sequence[Observation], now: datetime) -> Plan | None:
+        snapshot = gather(stores, key)
+        return plan(snapshot, now) if snapshot is not None else None
+
+    return Controller(
+        "rollout",
+        root=ROLLOUT,
+        watches=[Watch(informers[kind], keys) for kind, keys in mappers(stores).items()],
+        reconcile=reconcile,
+        perform=_no_effects,
+        executor=machinery.executor,
+        clock=machinery.clock,
+        workers=workers,
+        resync_seconds=resync_seconds,
+    )
+
+
+def release_controller(kind: Kind, machinery: Machinery) -> Controller:
+    """Return the controller that takes versions out of objects of a kind which no Rollout uses any more."""
+    stores, informers = machinery.stores, machinery.informers
+    return Controller(
+        f"release-{kind.plural}",
+        root=kind,
+        watches=[Watch(informers[kind], own_key), Watch(informers[ROLLOUT], managed_by(stores, kind))],
+        reconcile=reconciler(stores, kind),
+        perform=_no_effects,
+        executor=machinery.executor,
+        clock=machinery.clock,
+        workers=1,
+    )
+
+
+async def _no_effects(key: Key, effect: Effect) -> NoReturn:
+    """Refuse: neither plan asks for work outside the API server."""
+    raise ValueError(f"{key[0]}/{key[1]}: no effect is known here, not even {effect.id}")
