@@ -38,6 +38,7 @@ def endpoints(
     return {
         "kind": "EndpointSlice",
         "metadata": metadata(f"{name}-abc", namespace=namespace, labels=labels),
+        "addressType": "IPv4",
         "ports": [{"name": port_name, "port": port, "protocol": "TCP"}],
         "endpoints": rows,
     }

@@ -9,11 +9,14 @@ import asyncio
 import ctypes
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 
 PR_SET_PDEATHSIG = 1
 LINE_LIMIT = 1 << 20
+PAUSES = (0.05, 0.2, 1.0, 5.0)
+"""Seconds before each further start of a program that keeps ending; the last one for ever."""
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +24,13 @@ log = logging.getLogger(__name__)
 def die_with_parent() -> None:
     """Ask the kernel to kill this (child) process when its parent is gone, however that came about. Linux only."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def pauses_seconds() -> Iterator[float]:
+    """Yield the waits before each further start."""
+    yield from PAUSES
+    while True:
+        yield PAUSES[-1]
 
 
 class Child:
@@ -32,13 +42,14 @@ class Child:
         *,
         on_line: Callable[[bytes], None] | None = None,
         on_start: Callable[[], Awaitable[None]] | None = None,
-        pause_seconds: float = 0.2,
     ) -> None:
-        """Run `command`; `on_line` gets its standard output by lines, `on_start` is awaited after each start."""
+        """Run `command`; `on_line` gets its standard output by lines, `on_start` is awaited after each start.
+
+        `on_start` waits until the program is up, and raises a `RuntimeError` when it does not come up.
+        """
         self._command = tuple(command)
         self._on_line = on_line
         self._on_start = on_start
-        self._pause_seconds = pause_seconds
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._starts = 0
@@ -50,7 +61,11 @@ class Child:
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def start(self) -> None:
-        """Start it, and keep it running."""
+        """Start it, and keep it running.
+
+        Raises:
+            RuntimeError: what `on_start` raised: it does not come up.
+        """
         await self._launch()
         self._keeper = asyncio.create_task(self._keep())
 
@@ -97,12 +112,19 @@ class Child:
             self._changed.notify_all()
 
     async def _keep(self) -> None:
+        pauses = pauses_seconds()
         while True:
             assert self._process is not None
+            began = time.monotonic()
             await self._drain(self._process)
+            if time.monotonic() - began > PAUSES[-1]:
+                pauses = pauses_seconds()
             log.warning("%s ended with %s; starting it again", self._command[0], self._process.returncode)
-            await asyncio.sleep(self._pause_seconds)
-            await self._launch()
+            await asyncio.sleep(next(pauses))
+            try:
+                await self._launch()
+            except (RuntimeError, OSError) as error:
+                log.error("%s", error)
 
     async def _drain(self, process: asyncio.subprocess.Process) -> None:
         """Hand on its output until it ends."""

@@ -52,7 +52,7 @@ class Canary:
 
 def ingress_routes(world: World, catalog: Catalog, *, settings: Settings, notes: Notes) -> dict[str, list[Json]]:
     """Return the routes of every host, in the order they are tried. The host `*` catches what no other does."""
-    served = [one for one in oldest_first(world.ingresses) if _is_served(one, settings, notes)]
+    served = _served(world, settings, notes)
     locations: dict[Place, Location] = {}
     for location in _locations((one for one in served if not is_canary(one, settings.annotation_prefix)), catalog, notes):
         locations.setdefault(location.place, location)
@@ -63,12 +63,25 @@ def ingress_routes(world: World, catalog: Catalog, *, settings: Settings, notes:
     return found
 
 
-def _is_served(ingress: Object, settings: Settings, notes: Notes) -> bool:
-    name = spec_of(ingress).get("ingressClassName") or annotations_of(ingress).get(CLASS_ANNOTATION)
-    if not name or name in settings.ingress_classes:
-        return True
-    notes.add(ingress, f"left out: its class {name!r} is not served here (served: {', '.join(settings.ingress_classes)})")
-    return False
+def class_of(ingress: Object) -> str:
+    """Return the class of an Ingress by field or by the older annotation; empty when it names none."""
+    return str(spec_of(ingress).get("ingressClassName") or annotations_of(ingress).get(CLASS_ANNOTATION) or "")
+
+
+def is_served(ingress: Object, settings: Settings) -> bool:
+    """Tell whether an Ingress is this gateway's: of a class it serves, or of none."""
+    return class_of(ingress) in ("", *settings.ingress_classes)
+
+
+def _served(world: World, settings: Settings, notes: Notes) -> list[Object]:
+    found = []
+    for ingress in oldest_first(world.ingresses):
+        if is_served(ingress, settings):
+            found.append(ingress)
+        else:
+            classes = ", ".join(settings.ingress_classes)
+            notes.add(ingress, f"left out: its class {class_of(ingress)!r} is not served here (served: {classes})")
+    return found
 
 
 def _locations(ingresses: Iterable[Object], catalog: Catalog, notes: Notes) -> Iterable[Location]:

@@ -23,6 +23,7 @@ NAMESPACES = ("monitoring", "istio-system")
 PORT = 9090
 BINARY_VARIABLE = "ROLLOUTS_PROMETHEUS"
 POLL_SECONDS = 0.02
+READY_SECONDS = 20
 
 
 class NoPrometheus(RuntimeError):
@@ -77,31 +78,35 @@ class Prometheus:
                 "--web.enable-remote-write-receiver",
                 "--query.lookback-delta=10s",
                 "--storage.tsdb.retention.time=2h",
-                "--storage.tsdb.no-lockfile",
                 "--log.level=error",
-            ]
+            ],
+            on_start=self._get_ready,
         )
 
     async def start(self) -> None:
         """Start it and wait until it answers queries.
 
         Raises:
-            NoPrometheus: it ended, or does not get ready within 20 s.
+            NoPrometheus: it ended, or does not get ready in time.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "prometheus.yml").write_text(self._configuration)
         await self.child.start()
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-            for _ in range(round(20 / POLL_SECONDS)):
-                if await self._is_ready(session):
-                    return
-                await asyncio.sleep(POLL_SECONDS)
-        raise NoPrometheus(f"Prometheus does not get ready at {self.address}; its log says why")
 
     async def stop(self) -> None:
         """Stop it and remove its data."""
         await self.child.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _get_ready(self) -> None:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+            for _ in range(round(READY_SECONDS / POLL_SECONDS)):
+                if self.child.pid is None:
+                    raise NoPrometheus("Prometheus ended at once; its log says why")
+                if await self._is_ready(session):
+                    return
+                await asyncio.sleep(POLL_SECONDS)
+        raise NoPrometheus(f"Prometheus does not get ready at {self.address}; its log says why")
 
     async def _is_ready(self, session: aiohttp.ClientSession) -> bool:
         try:

@@ -24,6 +24,8 @@ class App:
         self.status = 200
         self.delay_seconds = 0.0
         self.heads: list[str] = []
+        self.metrics = ""
+        """What `/metrics` shows, if anything."""
         self._server: asyncio.Server | None = None
         self.asked = asyncio.Event()
         self._open: set[asyncio.Task[None]] = set()
@@ -51,7 +53,8 @@ class App:
                 self.heads.append(head)
                 self.asked.set()
                 await asyncio.sleep(self.delay_seconds)
-                body = self.name.encode()
+                is_metrics = bool(self.metrics) and head.startswith("GET /metrics")
+                body = self.metrics.encode() if is_metrics else self.name.encode()
                 writer.write(
                     f"HTTP/1.1 {self.status} X\r\ncontent-length: {len(body)}\r\nx-version: {self.name}\r\n\r\n".encode() + body
                 )
