@@ -1,0 +1,1 @@
+"""Node agents of the sandbox: one runs pods as local processes, one only plays them."""
