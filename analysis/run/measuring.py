@@ -6,17 +6,22 @@ Pure. Must not: read a Secret, send anything, or let a secret into what it retur
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from analysis.arguments import substitute, tags
-from analysis.conditions import judge
+from analysis.conditions import Verdict, judge
 from analysis.errors import InvalidAnalysis
 from analysis.providers.base import BadMetric, BadResponse, HttpRequest, HttpResponse, Provider, Sample, Window
 from analysis.redaction import Redactor
 from analysis.run.phases import Phase
 from analysis.run.snapshot import Measure, Measured, Unmeasurable
+
+_SEARCHED_BYTES = 1024 * 1024
+_SEARCHED_CHARACTERS = 64 * 1024
+"""Secrets are looked for in no more than this; what is stored is much shorter."""
+_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,8 @@ class Prepared:
     request: HttpRequest = field(repr=False)
     redactor: Redactor = field(repr=False)
     started_at: datetime
+    has_secret_condition: bool = False
+    """Whether a secret is part of a condition, whose error texts could then show pieces of it."""
 
     @property
     def provider_spec(self) -> Mapping[str, Any]:
@@ -63,7 +70,19 @@ def prepare(
             started_at=now,
             finished_at=now,
         )
-    return Prepared(metric=metric, provider=providers[name], request=request, redactor=redactor, started_at=now)
+    return Prepared(
+        metric=metric,
+        provider=providers[name],
+        request=request,
+        redactor=redactor,
+        started_at=now,
+        has_secret_condition=_has_secret_condition(measure, secrets),
+    )
+
+
+def _has_secret_condition(measure: Measure, secrets: Mapping[str, str]) -> bool:
+    written = f"{measure.metric.get('successCondition')} {measure.metric.get('failureCondition')}"
+    return any(f"args.{name}" in written for name in secrets)
 
 
 def _written_secrets(spec: Mapping[str, Any]) -> tuple[str, ...]:
@@ -75,34 +94,56 @@ def _written_secrets(spec: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(value) for value in values if value)
 
 
-_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"})
-
-
 def conclude(prepared: Prepared, response: HttpResponse, *, now: datetime) -> Measured:
     """Read the answer and judge it by the metric's conditions (spec/analysis.md 1.3)."""
     try:
         sample = prepared.provider.parse(prepared.provider_spec, response)
     except BadResponse as error:
-        return failed(prepared, str(error), now=now)
-    verdict = judge(
-        sample.value,
-        sample.static_type,
-        success_condition=str(prepared.metric.get("successCondition") or ""),
-        failure_condition=str(prepared.metric.get("failureCondition") or ""),
-        now=now,
-    )
+        return failed(prepared, _reading_error(prepared, response, error), now=now)
+    verdict = _judge(prepared, sample, sample.value, now)
     return Measured(
         phase=Phase(verdict.phase.value),
         value=prepared.redactor.text(_text_of(sample)),
-        message=prepared.redactor.text(verdict.message),
+        message=prepared.redactor.text(_judging_error(prepared, sample, now) if verdict.message else ""),
         metadata=prepared.redactor.entries(sample.metadata),
         started_at=prepared.started_at,
         finished_at=now,
     )
 
 
+def _judge(prepared: Prepared, sample: Sample, value: Any, now: datetime) -> Verdict:
+    return judge(
+        value,
+        sample.static_type,
+        success_condition=str(prepared.metric.get("successCondition") or ""),
+        failure_condition=str(prepared.metric.get("failureCondition") or ""),
+        now=now,
+    )
+
+
+def _reading_error(prepared: Prepared, response: HttpResponse, error: BadResponse) -> str:
+    """Return what could not be read, from an answer in which secrets were replaced before anything was cut off."""
+    if prepared.redactor.is_idle:
+        return str(error)
+    body = prepared.redactor.text(response.body[:_SEARCHED_BYTES].decode(errors="replace")).encode()
+    headers = prepared.redactor.entries(response.headers)
+    try:
+        prepared.provider.parse(prepared.provider_spec, replace(response, body=body, headers=headers))
+    except BadResponse as shown:
+        return str(shown)
+    return "the answer cannot be read; its text is not shown because it repeats a secret"
+
+
+def _judging_error(prepared: Prepared, sample: Sample, now: datetime) -> str:
+    """Return what went wrong with a condition, from a value in which secrets were replaced before anything was cut off."""
+    if prepared.has_secret_condition:
+        return "could not evaluate a condition; its text is not shown because it holds a secret"
+    verdict = _judge(prepared, sample, prepared.redactor.value(sample.value), now)
+    return verdict.message or "could not evaluate a condition; its text is not shown because the result holds a secret"
+
+
 def _text_of(sample: Sample) -> str:
-    return str(sample.value) if sample.text is None else sample.text
+    return (str(sample.value) if sample.text is None else sample.text)[:_SEARCHED_CHARACTERS]
 
 
 def failed(prepared: Prepared, message: str, *, now: datetime) -> Measured:
