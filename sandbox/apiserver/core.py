@@ -17,6 +17,7 @@ import yaml
 
 from kube.clock import Clock
 from sandbox.apiserver import failures
+from sandbox.apiserver.protobuf import MEDIA_TYPE, decode_protobuf
 from sandbox.apiserver.requests import Address, Request
 from sandbox.apiserver.resources import Body, Registry, Resource
 from sandbox.apiserver.storage import Storage, Stored
@@ -108,8 +109,11 @@ def decode(request: Request) -> Any:
     """
     if not request.body:
         raise failures.bad_request("the request has no body; send the object as JSON or YAML")
+    kind = request.headers.get("content-type", "").split(";")[0].strip()
+    if kind == MEDIA_TYPE:
+        return decode_protobuf(request.body)
     try:
-        if request.headers.get("content-type", "").split(";")[0].strip() in _YAML_TYPES:
+        if kind in _YAML_TYPES:
             return _jsonable(yaml.load(request.body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
         return json.loads(request.body)
     except (ValueError, yaml.YAMLError) as error:

@@ -5,7 +5,6 @@ Owns the translation between sockets and the server's types. Must not: decide an
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -66,10 +65,8 @@ async def _stream(request: web.Request, answer: Streamed) -> web.StreamResponse:
     except Dropped:
         if request.transport is not None:
             request.transport.abort()
-    except (ConnectionError, asyncio.CancelledError):
-        if request.transport is not None:
-            request.transport.close()
-        raise
+    except ConnectionError:
+        pass  # the client has gone, which is how a watch usually ends
     finally:
         close = getattr(answer.chunks, "aclose", None)
         if close is not None:
