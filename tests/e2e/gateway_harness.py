@@ -24,6 +24,7 @@ class App:
         self.status = 200
         self.delay_seconds = 0.0
         self.heads: list[str] = []
+        self.connections = 0
         self.metrics = ""
         """What `/metrics` shows, if anything."""
         self._server: asyncio.Server | None = None
@@ -43,6 +44,7 @@ class App:
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         task = asyncio.current_task()
         assert task is not None
         self._open.add(task)

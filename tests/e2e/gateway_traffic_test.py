@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 from gateway_harness import App, ask, running_apps, running_gateway
 from gateway_objects import canary_ingress, destination, destination_rule, endpoints, ingress, path, pod, service, virtual_service
 
 from sandbox.gateway.gateway import Gateway
 from sandbox.gateway.world import World
+from sandbox.load.generator import LoadGenerator
+from sandbox.load.wire import Target
 
 STABLE, CANARY = "127.81.0.1", "127.81.0.2"
 
@@ -125,31 +125,20 @@ async def test_no_request_is_lost_in_a_hundred_weight_changes(gateway: Gateway, 
     """Each change is in force before the next, requests are under way all the time, nobody retries."""
     stable.delay_seconds = canary.delay_seconds = 0.005
     await serve(gateway, world(0))
-    found: Counter[object] = Counter()
-    done = asyncio.Event()
-    answered = asyncio.Semaphore(0)
-
-    async def user(session: aiohttp.ClientSession, url: str) -> None:
-        while not done.is_set():
-            try:
-                async with session.get(url, headers={"host": "shop.test"}) as answer:
-                    found[answer.status, await answer.text()] += 1
-            except aiohttp.ClientError as error:
-                found[type(error).__name__] += 1
-            answered.release()
-
-    async with aiohttp.ClientSession() as session:
-        urls = [f"http://{gateway.ingress}/", "http://127.96.81.3/"] * 4
-        users = [asyncio.create_task(user(session, url)) for url in urls]
+    targets = [Target(url=f"http://{gateway.ingress}/", host="shop.test"), Target(url="http://127.96.81.3/")]
+    async with LoadGenerator(targets[0], rps=150) as ingress_load, LoadGenerator(targets[1], rps=150) as mesh_load:
         for step in range(100):
             await serve(gateway, world(step % 10 * 11))
             await gateway.settle()
-            for _ in range(20):
-                await answered.acquire()
-        done.set()
-        await asyncio.gather(*users)
-    assert set(found) == {(200, "stable"), (200, "canary")}
-    assert found.total() >= 2000
+            before = ingress_load.answered + mesh_load.answered
+            while ingress_load.answered + mesh_load.answered < before + 3:
+                await ingress_load.progress()
+        found = [await load.stop() for load in (ingress_load, mesh_load)]
+    for one in found:
+        assert one.lost == 0
+        assert one.statuses == {200: one.sent}
+        assert set(one.versions) == {"stable", "canary"}
+        assert one.sent > 100
 
 
 async def test_a_pod_that_is_going_away_is_left_before_it_is_gone(gateway: Gateway, stable: App, canary: App) -> None:

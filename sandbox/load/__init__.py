@@ -1,0 +1,1 @@
+"""Steady user traffic for the sandbox, and who answered it."""
