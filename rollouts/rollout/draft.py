@@ -182,19 +182,27 @@ class Draft:
 
     def _only_counters_moved(self) -> bool:
         """Tell whether the status can wait for company: nothing that people or the next plan depend on changed."""
-        stored, wanted = _without_weights(self.rollout.get("status") or {}), _without_weights(self.status)
-        changed = {key for key in wanted.keys() | stored.keys() if wanted.get(key) != stored.get(key)}
-        return changed <= PATIENT_FIELDS
+        stored, wanted = _urgent_part(self.rollout.get("status") or {}), _urgent_part(self.status)
+        return stored == wanted
 
 
 STATUS_MAY_WAIT = timedelta(seconds=1)
+SAME_PROGRESS = frozenset({"NewReplicaSetCreated", "FoundNewReplicaSet", "ReplicaSetUpdated"})
 PATIENT_FIELDS = frozenset({"replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "HPAReplicas", "message"})
 
 
-def _without_weights(status: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the recorded weights: the routers' objects hold the truth, so the record may come with the next write."""
+def _urgent_part(status: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what may come with the next write: counters, the record of weights (the routers' objects hold the truth), and
+    conditions that only say again that pods come and go."""
     canary = {key: value for key, value in (status.get("canary") or {}).items() if key != "weights"}
-    return {**status, "canary": canary}
+    conditions = {_fact(one) for one in status.get("conditions") or () if one.get("type") != "Available"}
+    rest = {key: value for key, value in status.items() if key not in PATIENT_FIELDS and value is not None}
+    return {**rest, "canary": canary, "conditions": conditions}
+
+
+def _fact(one: Mapping[str, Any]) -> tuple[str, str, str]:
+    reason = str(one.get("reason"))
+    return str(one.get("type")), str(one.get("status")), "ReplicaSetUpdated" if reason in SAME_PROGRESS else reason
 
 
 def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

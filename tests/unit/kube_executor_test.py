@@ -206,14 +206,14 @@ async def test_a_status_that_may_wait_is_written_when_its_time_has_come() -> Non
         assert (third.settled, scene.writes(), (await scene.get())["status"]) == (True, 1, {"n": 3})
 
 
-@pytest.mark.parametrize("company", ["a write", "an event"])
-async def test_a_status_that_may_wait_goes_with_what_goes_anyway(company: str) -> None:
+async def test_a_status_that_may_wait_does_so_beside_writes_that_may_not() -> None:
+    """What the writes bring about is often worth a status of its own: the two then go together."""
     async with cluster() as scene:
         root = await scene.widget()
-        writes = [child(root)] if company == "a write" else []
-        events = (Event(about=ref(), reason="R", message="m"),) if company == "an event" else ()
-        await carry_out(scene, root, *writes, events=events, status={"n": 1}, status_may_wait=timedelta(seconds=10))
-        assert (await scene.get())["status"] == {"n": 1}
+        await carry_out(scene, root, child(root), status={"n": 1}, status_may_wait=timedelta(seconds=10))
+        assert "status" not in await scene.get()
+        await carry_out(scene, root, status={"n": 2})
+        assert (scene.writes("PATCH"), (await scene.get())["status"]) == (1, {"n": 2})
 
 
 async def test_without_the_lease_nothing_is_written() -> None:
