@@ -114,6 +114,8 @@ class Controller:
         """Work until cancelled; then workers finish the object they have in hand, and effects are cancelled."""
         for watch in self._watches:
             await watch.informer.synced()
+        for key in self._roots.store.keys():  # noqa: SIM118
+            self.queue.add(key, Priority.RESYNC)  # some may have been listed before this controller was made
         logger.info("%s: everything is listed; %d objects wait", self.name, len(self.queue))
         workers = [asyncio.create_task(self._work(), name=f"{self.name}-{number}") for number in range(self._workers)]
         resync = asyncio.create_task(self._resync(), name=f"{self.name}-resync")

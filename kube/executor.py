@@ -209,7 +209,7 @@ class Executor:
             self._due_since.pop(uid, None)
             return
         patience = plan.status_may_wait.total_seconds()
-        if patience > 0:
+        if patience > 0 and not plan.events:  # an event is told once only if the status says that it was
             now = self._clock.monotonic()
             left = self._due_since.setdefault(uid, now) + patience - now
             if left > 0:

@@ -13,6 +13,7 @@ from kube_fakes import WIDGET, LoopClock, Steady
 
 from kube.client import Client
 from kube.controller import Controller, Watch, own_key
+from kube.errors import Unreachable
 from kube.executor import Executor
 from kube.expectations import Expectations
 from kube.informer import Informer
@@ -108,8 +109,45 @@ class Cluster:
         return sum(1 for method, path in self.requests if method == verb and part in path)
 
 
+class ReadAhead:
+    """A stream that is read as soon as it has something, as a kernel does for a socket."""
+
+    def __init__(self, stream: Any) -> None:
+        self.status, self.headers = stream.status, stream.headers
+        self._arrived: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+        self._task = asyncio.create_task(self._read(stream))
+
+    async def _read(self, stream: Any) -> None:
+        end: Exception | None = None
+        try:
+            async for chunk in stream.chunks():
+                self._arrived.put_nowait(chunk)
+        except Unreachable as error:
+            end = error
+        self._arrived.put_nowait(end)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        while (chunk := await self._arrived.get()) is not None:
+            if isinstance(chunk, Exception):
+                raise chunk
+            yield chunk
+
+    async def close(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
 class Counted(InProcessTransport):
     """Notes each request of the controller."""
+
+    @asynccontextmanager
+    async def stream(self, path: str, **options: Any) -> AsyncIterator[Any]:
+        async with super().stream(path, **options) as stream:
+            ahead = ReadAhead(stream)
+            try:
+                yield ahead
+            finally:
+                await ahead.close()
 
     def __init__(self, server: ApiServer, requests: list[tuple[str, str]]) -> None:
         super().__init__(server, user="controller")

@@ -216,6 +216,14 @@ async def test_a_status_that_may_wait_does_so_beside_writes_that_may_not() -> No
         assert (scene.writes("PATCH"), (await scene.get())["status"]) == (1, {"n": 2})
 
 
+async def test_a_status_beside_an_event_does_not_wait_or_the_event_would_be_told_again() -> None:
+    async with cluster() as scene:
+        root = await scene.widget()
+        event = Event(about=ref(), reason="R", message="m")
+        await carry_out(scene, root, events=(event,), status={"n": 1}, status_may_wait=timedelta(seconds=10))
+        assert (await scene.get())["status"] == {"n": 1}
+
+
 async def test_without_the_lease_nothing_is_written() -> None:
     async with cluster() as scene:
         root = await scene.widget()
