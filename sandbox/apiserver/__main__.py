@@ -10,7 +10,8 @@ import asyncio
 import signal
 from pathlib import Path
 
-from sandbox.apiserver.http import serving
+from sandbox.apiserver.http import kubeconfig, serving
+from sandbox.apiserver.installing import install_all
 from sandbox.apiserver.journal import Journal
 from sandbox.apiserver.server import ApiServer
 
@@ -23,6 +24,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--token", action="append", default=[], help="TOKEN or TOKEN=USER; may be repeated; without one, everybody is admin"
     )
+    parser.add_argument(
+        "--bare", action="store_true", help="serve the built-in kinds only; without it, ours and those of traffic routers too"
+    )
+    parser.add_argument("--kubeconfig", type=Path, help="file to write a kubeconfig for the first token to")
     parser.add_argument("--data", type=Path, help="file that keeps the objects over a restart")
     return parser.parse_args()
 
@@ -31,11 +36,15 @@ async def _run(arguments: argparse.Namespace) -> None:
     tokens = {token: user or "admin" for token, _, user in (text.partition("=") for text in arguments.token)}
     server = ApiServer(tokens=tokens or None)
     journal = Journal(arguments.data, server) if arguments.data else None
+    if not arguments.bare:
+        await install_all(server)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         async with serving(server, port=arguments.port) as url:
+            if arguments.kubeconfig:
+                arguments.kubeconfig.write_text(kubeconfig(url, next(iter(tokens), "")))
             print(url, flush=True)
             await stop.wait()
     finally:

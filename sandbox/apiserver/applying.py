@@ -34,7 +34,8 @@ def apply(call: Call, body: Any) -> tuple[Stored, bool]:
     """Apply a manager's configuration; return the object and whether it is new.
 
     Raises:
-        Refusal: 400 without a manager or with managedFields in the body, 409 when other managers own changed fields, else as writes do.
+        Refusal: 422 without a manager, 400 with managedFields in the body, 409 when other managers own changed fields, else as
+            writes do.
     """
     if not call.request.query.get("fieldManager"):
         raise failures.not_valid(
@@ -108,8 +109,11 @@ def _refuse_conflicts(call: Call, entries: Mapping[Manager, Owned], changed: Fie
         return
     causes = []
     for who, owned in entries.items():
-        for path in paths(intersection(owned.fields, changed)):
-            causes.append({"reason": "FieldManagerConflict", "message": f"conflict with {_described(who, owned)}", "field": path})
+        message = f"conflict with {_described(who, owned)}"
+        causes += [
+            {"reason": "FieldManagerConflict", "message": message, "field": path}
+            for path in paths(intersection(owned.fields, changed))
+        ]
     if not causes:
         return
     lines = []

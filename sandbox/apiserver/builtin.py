@@ -21,26 +21,63 @@ _FREE = Strategy(free_name=True)
 _STATUS = frozenset({"status"})
 _SCALED = frozenset({"status", "scale"})
 _EVENT_FIELDS = METADATA_FIELDS | {
-    "type", "reason", "reportingComponent", "source.component", "source", "involvedObject.kind", "involvedObject.namespace",
-    "involvedObject.name", "involvedObject.uid", "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath",
-}  # fmt: skip
+    "type",
+    "reason",
+    "reportingComponent",
+    "source.component",
+    "source",
+    "involvedObject.kind",
+    "involvedObject.namespace",
+    "involvedObject.name",
+    "involvedObject.uid",
+    "involvedObject.apiVersion",
+    "involvedObject.resourceVersion",
+    "involvedObject.fieldPath",
+}
 _POD_FIELDS = METADATA_FIELDS | {
-    "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
-    "status.phase", "status.podIP", "status.nominatedNodeName",
-}  # fmt: skip
+    "spec.nodeName",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "spec.serviceAccountName",
+    "spec.hostNetwork",
+    "status.phase",
+    "status.podIP",
+    "status.nominatedNodeName",
+}
 
 
 def _core() -> Iterable[Resource]:
     def one(kind: str, plural: str, *short: str, **more: object) -> Resource:
         return Resource(group="", version="v1", kind=kind, plural=plural, short_names=short, **more)  # type: ignore[arg-type]
 
-    yield one("Namespace", "namespaces", "ns", namespaced=False, subresources=frozenset({"status", "finalize"}),
-              strategy=Strategy(name_is_label=True, initial_status={"phase": "Active"}), field_labels=METADATA_FIELDS | {"status.phase"})  # fmt: skip
+    yield one(
+        "Namespace",
+        "namespaces",
+        "ns",
+        namespaced=False,
+        subresources=frozenset({"status", "finalize"}),
+        strategy=Strategy(name_is_label=True, initial_status={"phase": "Active"}),
+        field_labels=METADATA_FIELDS | {"status.phase"},
+    )
     yield one("Node", "nodes", "no", namespaced=False, subresources=_STATUS, field_labels=METADATA_FIELDS | {"spec.unschedulable"})
-    yield one("Pod", "pods", "po", categories=("all",), strategy=Strategy(graceful=True), field_labels=_POD_FIELDS,
-              subresources=frozenset({"status", "eviction", "binding", "log", "exec", "ephemeralcontainers", "resize"}))  # fmt: skip
-    yield one("Service", "services", "svc", categories=("all",), subresources=_STATUS, strategy=Strategy(name_is_label=True, initial_status={"loadBalancer": {}}),
-              field_labels=METADATA_FIELDS | {"spec.clusterIP", "spec.type"})  # fmt: skip
+    yield one(
+        "Pod",
+        "pods",
+        "po",
+        categories=("all",),
+        strategy=Strategy(graceful=True),
+        field_labels=_POD_FIELDS,
+        subresources=frozenset({"status", "eviction", "binding", "log", "exec", "ephemeralcontainers", "resize"}),
+    )
+    yield one(
+        "Service",
+        "services",
+        "svc",
+        categories=("all",),
+        subresources=_STATUS,
+        strategy=Strategy(name_is_label=True, initial_status={"loadBalancer": {}}),
+        field_labels=METADATA_FIELDS | {"spec.clusterIP", "spec.type"},
+    )
     yield one("Endpoints", "endpoints", "ep")
     yield one("Secret", "secrets", field_labels=METADATA_FIELDS | {"type"})
     yield one("ConfigMap", "configmaps", "cm")
@@ -65,17 +102,49 @@ def _workloads() -> Iterable[Resource]:
         ("StatefulSet", "statefulsets", "sts", _SCALED),
         ("DaemonSet", "daemonsets", "ds", _STATUS),
     ):
-        yield Resource(group="apps", version="v1", kind=kind, plural=plural, short_names=(short,), categories=("all",),
-                       subresources=subresources, strategy=_SPEC, scale=Scale() if subresources is _SCALED else None,
-                       field_labels=METADATA_FIELDS | ({"status.replicas"} if kind == "ReplicaSet" else set()))  # fmt: skip
+        yield Resource(
+            group="apps",
+            version="v1",
+            kind=kind,
+            plural=plural,
+            short_names=(short,),
+            categories=("all",),
+            subresources=subresources,
+            strategy=_SPEC,
+            scale=Scale() if subresources is _SCALED else None,
+            field_labels=METADATA_FIELDS | ({"status.replicas"} if kind == "ReplicaSet" else set()),
+        )
     yield Resource(group="apps", version="v1", kind="ControllerRevision", plural="controllerrevisions")
-    for kind, plural, short in (("Job", "jobs", ()), ("CronJob", "cronjobs", ("cj",))):
-        yield Resource(group="batch", version="v1", kind=kind, plural=plural, short_names=short, categories=("all",), subresources=_STATUS,
-                       strategy=_SPEC, field_labels=METADATA_FIELDS | {"status.successful"})  # fmt: skip
-    yield Resource(group="autoscaling", version="v2", kind="HorizontalPodAutoscaler", plural="horizontalpodautoscalers",
-                   short_names=("hpa",), categories=("all",), subresources=_STATUS)  # fmt: skip
-    yield Resource(group="policy", version="v1", kind="PodDisruptionBudget", plural="poddisruptionbudgets", short_names=("pdb",),
-                   subresources=_STATUS, strategy=_SPEC)  # fmt: skip
+    for kind, plural, short in (("Job", "jobs", ""), ("CronJob", "cronjobs", "cj")):
+        yield Resource(
+            group="batch",
+            version="v1",
+            kind=kind,
+            plural=plural,
+            short_names=(short,) if short else (),
+            categories=("all",),
+            subresources=_STATUS,
+            strategy=_SPEC,
+            field_labels=METADATA_FIELDS | {"status.successful"},
+        )
+    yield Resource(
+        group="autoscaling",
+        version="v2",
+        kind="HorizontalPodAutoscaler",
+        plural="horizontalpodautoscalers",
+        short_names=("hpa",),
+        categories=("all",),
+        subresources=_STATUS,
+    )
+    yield Resource(
+        group="policy",
+        version="v1",
+        kind="PodDisruptionBudget",
+        plural="poddisruptionbudgets",
+        short_names=("pdb",),
+        subresources=_STATUS,
+        strategy=_SPEC,
+    )
 
 
 def _networking() -> Iterable[Resource]:
@@ -94,8 +163,16 @@ def _networking() -> Iterable[Resource]:
 
 
 def _rest() -> Iterable[Resource]:
-    yield Resource(group="events.k8s.io", version="v1", kind="Event", plural="events", short_names=("ev",), store="events",
-                   storage_version="v1", field_labels=_EVENT_FIELDS | {"regarding.kind", "regarding.name", "regarding.namespace"})  # fmt: skip
+    yield Resource(
+        group="events.k8s.io",
+        version="v1",
+        kind="Event",
+        plural="events",
+        short_names=("ev",),
+        store="events",
+        storage_version="v1",
+        field_labels=_EVENT_FIELDS | {"regarding.kind", "regarding.name", "regarding.namespace"},
+    )
     group = "rbac.authorization.k8s.io"
     for kind, plural in (("Role", "roles"), ("RoleBinding", "rolebindings")):
         yield Resource(group=group, version="v1", kind=kind, plural=plural, strategy=_FREE)
@@ -105,20 +182,49 @@ def _rest() -> Iterable[Resource]:
     yield Resource(
         group="storage.k8s.io", version="v1", kind="StorageClass", plural="storageclasses", short_names=("sc",), namespaced=False
     )
-    yield Resource(group="scheduling.k8s.io", version="v1", kind="PriorityClass", plural="priorityclasses", short_names=("pc",),
-                   namespaced=False, strategy=Strategy(generation="any"))  # fmt: skip
+    yield Resource(
+        group="scheduling.k8s.io",
+        version="v1",
+        kind="PriorityClass",
+        plural="priorityclasses",
+        short_names=("pc",),
+        namespaced=False,
+        strategy=Strategy(generation="any"),
+    )
     group = "admissionregistration.k8s.io"
     for kind, plural in (
         ("ValidatingWebhookConfiguration", "validatingwebhookconfigurations"),
         ("MutatingWebhookConfiguration", "mutatingwebhookconfigurations"),
     ):
-        yield Resource(group=group, version="v1", kind=kind, plural=plural, namespaced=False, strategy=Strategy(generation="any"),
-                       categories=("api-extensions",))  # fmt: skip
-    yield Resource(group="apiregistration.k8s.io", version="v1", kind="APIService", plural="apiservices", namespaced=False,
-                   subresources=_STATUS, categories=("api-extensions",))  # fmt: skip
-    yield Resource(group="apiextensions.k8s.io", version="v1", kind="CustomResourceDefinition", plural="customresourcedefinitions",
-                   short_names=("crd", "crds"), categories=("api-extensions",), namespaced=False, subresources=_STATUS,
-                   strategy=_SPEC)  # fmt: skip
+        yield Resource(
+            group=group,
+            version="v1",
+            kind=kind,
+            plural=plural,
+            namespaced=False,
+            strategy=Strategy(generation="any"),
+            categories=("api-extensions",),
+        )
+    yield Resource(
+        group="apiregistration.k8s.io",
+        version="v1",
+        kind="APIService",
+        plural="apiservices",
+        namespaced=False,
+        subresources=_STATUS,
+        categories=("api-extensions",),
+    )
+    yield Resource(
+        group="apiextensions.k8s.io",
+        version="v1",
+        kind="CustomResourceDefinition",
+        plural="customresourcedefinitions",
+        short_names=("crd", "crds"),
+        categories=("api-extensions",),
+        namespaced=False,
+        subresources=_STATUS,
+        strategy=_SPEC,
+    )
     for kind in ("SelfSubjectAccessReview", "SubjectAccessReview", "SelfSubjectRulesReview"):
         yield Resource(
             group="authorization.k8s.io", version="v1", kind=kind, plural=kind.lower() + "s", namespaced=False, verbs=("create",)

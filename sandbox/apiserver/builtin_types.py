@@ -41,11 +41,26 @@ _MAPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "V1MutatingWebhookConfiguration.webhooks": ("name", ("name",)),
 }
 _SETS = frozenset({"V1ObjectMeta.finalizers", "V1NodeSpec.podCIDRs"})
-_ATOMIC_TYPES = frozenset({
-    "V1LabelSelector", "V1LocalObjectReference", "V1ObjectReference", "V1SecretKeySelector", "V1ConfigMapKeySelector", "V1NodeSelector",
-    "V1NodeSelectorTerm", "V1TypedLocalObjectReference", "V1ResourceFieldSelector", "V1ObjectFieldSelector", "V1SecretReference",
-    "V1ServiceBackendPort", "V1RoleRef", "V1EndpointAddress", "CoreV1EndpointPort", "V1ScopeSelector",
-})  # fmt: skip
+_ATOMIC_TYPES = frozenset(
+    {
+        "V1LabelSelector",
+        "V1LocalObjectReference",
+        "V1ObjectReference",
+        "V1SecretKeySelector",
+        "V1ConfigMapKeySelector",
+        "V1NodeSelector",
+        "V1NodeSelectorTerm",
+        "V1TypedLocalObjectReference",
+        "V1ResourceFieldSelector",
+        "V1ObjectFieldSelector",
+        "V1SecretReference",
+        "V1ServiceBackendPort",
+        "V1RoleRef",
+        "V1EndpointAddress",
+        "CoreV1EndpointPort",
+        "V1ScopeSelector",
+    }
+)
 _SCALARS: Mapping[str, Mapping[str, Any]] = {
     "str": {"type": "string"},
     "int": {"type": "integer"},

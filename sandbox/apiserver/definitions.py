@@ -69,8 +69,12 @@ def _version_errors(versions: Sequence[Mapping[str, Any]]) -> list[FieldError]:
             continue
         if schema.get("type") != "object":
             errors.append(invalid(f"{path}.type", schema.get("type"), "must be object at the root"))
-        errors += [invalid(path + where, text, "not evaluated by this API server; write it in a simpler form or check it in the controller")
-                   for where, text in unsupported_rules(schema)]  # fmt: skip
+        errors += [
+            invalid(
+                path + where, text, "not evaluated by this API server; write it in a simpler form or check it in the controller"
+            )
+            for where, text in unsupported_rules(schema)
+        ]
     return errors
 
 

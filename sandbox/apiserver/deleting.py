@@ -33,7 +33,8 @@ def options_of(call: Call, body: Any) -> Body:
     policy = options.get("propagationPolicy")
     if policy not in (None, "Background", *_PROPAGATION):
         raise failures.bad_request(
-            f'invalid DeleteOptions: propagationPolicy: Unsupported value: "{policy}": supported values: "Foreground", "Background", "Orphan"'
+            f'invalid DeleteOptions: propagationPolicy: Unsupported value: "{policy}": '
+            'supported values: "Foreground", "Background", "Orphan"'
         )
     grace = options.get("gracePeriodSeconds")
     if grace is not None and (not isinstance(grace, int) or grace < 0):

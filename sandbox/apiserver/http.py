@@ -5,6 +5,7 @@ Owns the translation between sockets and the server's types. Must not: decide an
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -93,3 +94,16 @@ async def serving(server: ApiServer, *, host: str = "127.0.0.1", port: int = 0) 
         yield f"http://{bound[0]}:{bound[1]}"
     finally:
         await runner.cleanup()
+
+
+def kubeconfig(url: str, token: str = "") -> str:
+    """Return a kubeconfig for a server; the token is in the address, since clients send none of their own without TLS."""
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "sandbox", "cluster": {"server": f"{url}/token/{token}" if token else url}}],
+        "users": [{"name": "admin", "user": {"token": token} if token else {}}],
+        "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": "admin", "namespace": "default"}}],
+        "current-context": "sandbox",
+    }
+    return json.dumps(config, indent=2) + "\n"

@@ -18,7 +18,8 @@ from sandbox.apiserver.storage import Change, Storage, encode
 class Journal:
     """Keeps a server's objects in a file.
 
-    Every write is handed to the operating system before it is answered, so a killed process loses none; a torn last line is ignored.
+    Every write is handed to the operating system before it is answered, so a killed process loses none; a torn last line is
+    ignored.
 
     Raises:
         OSError: the file cannot be read or written.

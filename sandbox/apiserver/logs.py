@@ -17,7 +17,8 @@ def agent_url(call: Call) -> str:
     """Return where the logs of a pod's container are: `http://ADDRESS:PORT/containerLogs/NAMESPACE/POD/CONTAINER`.
 
     Raises:
-        Refusal: 400 when the container is not named and there are several, or the pod runs nowhere yet; 404; 500 when the node has no address.
+        Refusal: 400 when the container is not named and there are several, or the pod runs nowhere yet; 404; 500 when the
+            node has no address.
     """
     pod = call.found().body
     container = _container(call, pod)

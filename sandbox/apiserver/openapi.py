@@ -147,7 +147,7 @@ def _paths(resource: Resource, name: str) -> Iterable[tuple[str, Any]]:
             **about,
         }
         if body:
-            found |= {"parameters": _PARAMETERS, "requestBody": {"content": {kind: schema for kind in body}, "required": True}}
+            found |= {"parameters": _PARAMETERS, "requestBody": {"content": dict.fromkeys(body, schema), "required": True}}
         return found
 
     patches = _PATCHES if resource.custom else (*_PATCHES, "application/strategic-merge-patch+json")

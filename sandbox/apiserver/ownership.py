@@ -14,10 +14,20 @@ from sandbox.apiserver.fieldsets import FieldSet, compare, difference, of_value,
 from sandbox.apiserver.resources import Body
 from sandbox.apiserver.typing_of import Schema
 
-_NEVER_OWNED = frozenset({
-    "name", "namespace", "creationTimestamp", "selfLink", "uid", "generation", "managedFields", "resourceVersion",
-    "deletionTimestamp", "deletionGracePeriodSeconds",
-})  # fmt: skip
+_NEVER_OWNED = frozenset(
+    {
+        "name",
+        "namespace",
+        "creationTimestamp",
+        "selfLink",
+        "uid",
+        "generation",
+        "managedFields",
+        "resourceVersion",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ def write_entries(metadata: Body, entries: Mapping[Manager, Owned]) -> None:
     rows = []
     for who, owned in entries.items():
         if owned.fields:
-            row = {"manager": who.name, "operation": who.operation, "apiVersion": who.api_version, "time": owned.time}
+            row: Body = {"manager": who.name, "operation": who.operation, "apiVersion": who.api_version, "time": owned.time}
             row |= {"fieldsType": "FieldsV1", "fieldsV1": owned.fields}
             rows.append({**row, "subresource": who.subresource} if who.subresource else row)
     if rows:

@@ -98,8 +98,9 @@ def _snapshot_of(call: Call) -> tuple[int, Key | None]:
     if match == "Exact":
         return wanted, None
     if wanted > storage.revision:
-        raise failures.Refusal(504, "Timeout", f"Too large resource version: {wanted}, current: {storage.revision}",
-                               retry_after_seconds=1)  # fmt: skip
+        raise failures.Refusal(
+            504, "Timeout", f"Too large resource version: {wanted}, current: {storage.revision}", retry_after_seconds=1
+        )
     return storage.revision, None
 
 

@@ -100,7 +100,8 @@ def address_of(path: str) -> Address | None:
     namespace = ""
     if rest[0] == "namespaces" and len(rest) >= 3 and rest[2] not in _NAMESPACE_PARTS:
         namespace, rest = rest[1], rest[2:]
-    return Address(group, version, rest[0], namespace, *(rest[1:2] or [""]), "/".join(rest[2:]))  # type: ignore[misc]
+    name = rest[1] if len(rest) > 1 else ""
+    return Address(group, version, rest[0], namespace, name, "/".join(rest[2:]))
 
 
 def verb_of(request: Request, address: Address) -> str:

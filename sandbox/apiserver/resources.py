@@ -52,10 +52,10 @@ class Strategy:
 
     Attributes:
         default: fills in what the user left out; changes its argument, which is a private copy.
-        prepare: called with the core, the new object and the old one, for what needs more than the object: addresses, generated selectors.
+        prepare: called with the core, the new object and the old one, for what needs more than the object, such as addresses.
         validate: returns what is wrong with a new object; the old one is given on updates.
         initial_status: the status a new object gets.
-        generation: `spec` bumps it on changes outside metadata and status, `any` on changes outside metadata, `never` does not keep one.
+        generation: `spec` bumps it on changes outside metadata and status, `any` on changes outside metadata, `never` keeps none.
         graceful: deletion waits for the node agent (pods).
         name_is_label: names are DNS labels (namespaces, services) and not subdomains.
         free_name: names are path segments only (RBAC).

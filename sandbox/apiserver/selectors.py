@@ -140,8 +140,9 @@ def field_predicate(text: str, allowed: frozenset[str]) -> Predicate | None:
             raise bad_request(f"invalid selector: {part!r}; can't understand {part!r}")
         path = found[1].strip()
         if path not in allowed:
-            raise bad_request(f'Unable to find "{path}" that match label selector "", field selector "{text}": '
-                              f"field label not supported: {path}")  # fmt: skip
+            raise bad_request(
+                f'Unable to find "{path}" that match label selector "", field selector "{text}": field label not supported: {path}'
+            )
         terms.append((path, found[2] != "!=", found[3].strip()))
     if not terms:
         return None

@@ -18,14 +18,28 @@ from pydantic import BaseModel
 
 _ROOTS = {
     "": "Namespace Node Pod Service Endpoints Secret ConfigMap CoreV1Event ServiceAccount PersistentVolumeClaim PersistentVolume "
-    "ResourceQuota LimitRange Deployment ReplicaSet StatefulSet DaemonSet ControllerRevision Job CronJob PodDisruptionBudget Ingress "
+    "ResourceQuota LimitRange "
+    "Deployment ReplicaSet StatefulSet DaemonSet ControllerRevision Job CronJob PodDisruptionBudget Ingress "
     "IngressClass NetworkPolicy EndpointSlice Lease EventsV1Event Role RoleBinding ClusterRole ClusterRoleBinding StorageClass "
     "PriorityClass ValidatingWebhookConfiguration MutatingWebhookConfiguration APIService CustomResourceDefinition "
     "SelfSubjectAccessReview SubjectAccessReview SelfSubjectRulesReview TokenReview SelfSubjectReview Scale Eviction",
     "V2": "HorizontalPodAutoscaler",
 }
-_QUANTITY_MAPS = {"limits", "requests", "capacity", "allocatable", "overhead", "hard", "used", "default", "defaultRequest", "max", "min",
-                  "maxLimitRequestRatio", "allocatedResources"}  # fmt: skip
+_QUANTITY_MAPS = {
+    "limits",
+    "requests",
+    "capacity",
+    "allocatable",
+    "overhead",
+    "hard",
+    "used",
+    "default",
+    "defaultRequest",
+    "max",
+    "min",
+    "maxLimitRequestRatio",
+    "allocatedResources",
+}
 _QUANTITIES = {"sizeLimit", "averageValue", "divisor"}
 
 
