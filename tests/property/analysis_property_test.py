@@ -26,17 +26,13 @@ from kube.kinds import Kind
 from kube.objects import Object
 
 OUTCOMES = [Phase.SUCCESSFUL, Phase.FAILED, Phase.INCONCLUSIVE, Phase.ERROR]
-LIMITS = st.fixed_dictionaries(
-    {},
-    optional={
-        "interval": st.sampled_from(["10s", "1m"]),
-        "count": st.integers(0, 8),
-        "failureLimit": st.integers(-1, 4),
-        "inconclusiveLimit": st.integers(0, 3),
-        "consecutiveErrorLimit": st.integers(0, 4),
-        "consecutiveSuccessLimit": st.integers(0, 4),
-    },
+WIDE = {"failureLimit": st.integers(-1, 4), "inconclusiveLimit": st.integers(0, 3), "consecutiveErrorLimit": st.integers(0, 4)}
+FINITE = st.fixed_dictionaries({}, optional={"interval": st.just("10s"), "count": st.integers(0, 8), **WIDE})
+IN_A_ROW = st.fixed_dictionaries(
+    {"interval": st.sampled_from(["10s", "1m"]), "consecutiveSuccessLimit": st.integers(1, 4)},
+    optional={"count": st.integers(0, 8), **WIDE},
 )
+LIMITS = FINITE | IN_A_ROW
 
 
 def prometheus(name: str, **fields: Any) -> dict[str, Any]:
@@ -87,7 +83,7 @@ def is_valid(limits: Mapping[str, Any]) -> bool:
 
 
 @given(limits=LIMITS.filter(is_valid), outcomes=st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=15))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=300)
 def test_a_metric_ends_as_the_reference_says(limits: dict[str, Any], outcomes: list[Phase]) -> None:
     phase, taken = reference(limits, outcomes)
     driver = drive(limits, outcomes)

@@ -200,13 +200,16 @@ async def test_a_redirected_post(status: int, method: str, body: str) -> None:
 @pytest.mark.parametrize(
     "location",
     [
-        pytest.param("http://localhost:1/x", id="another name"),
+        pytest.param("http://localhost:{port}/x", id="another name"),
         pytest.param("http://127.0.0.1:1/x", id="another port"),
         pytest.param("http://169.254.169.254/latest", id="the metadata service"),
     ],
 )
 async def test_redirects_elsewhere_are_not_followed(location: str) -> None:
-    async with serving(answers(a_status(302, Location=location))) as server, a_transport() as transport:
+    async def redirect(request: web.Request) -> web.StreamResponse:
+        return a_status(302, Location=location.format(port=request.url.port))()
+
+    async with serving(redirect) as server, a_transport() as transport:
         with pytest.raises(TransportError, match="which is not followed; put that address into the metric"):
             await transport.send(HttpRequest(method="GET", url=server.url))
     assert len(server.seen) == 1
