@@ -26,11 +26,15 @@ from crds.durations import BadDuration, parse_duration, parse_pause
         pytest.param("+5s", 5, id="plus is allowed"),
         pytest.param("0", 0, id="zero needs no unit"),
         pytest.param("1m1m", 120, id="a unit may come twice"),
-        pytest.param("2562047h", 2562047 * 3600, id="almost as long as Go can hold"),
+        pytest.param("9223372036s", 9223372036, id="as many seconds as Go can hold"),
     ],
 )
 def test_a_duration_is_as_long_as_go_says(text: str, seconds: float) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
+
+
+def test_the_longest_duration_is_that_of_go_to_the_nanosecond() -> None:
+    assert parse_duration("9223372036s854775807ns") == timedelta(seconds=9223372036, microseconds=854775)
 
 
 @pytest.mark.parametrize(

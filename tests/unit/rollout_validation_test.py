@@ -69,6 +69,25 @@ FINE = {
         minPodsPerReplicaSet=2,
         replicaProgressThreshold={"type": "Percent", "value": 100},
     ),
+    "the least and the most of a scale": a_routed(
+        {"setCanaryScale": {"replicas": 0}}, {"setCanaryScale": {"weight": 0}}, {"setCanaryScale": {"weight": 100}}
+    ),
+    "a copy of all and of none": a_canary(
+        {"setMirrorRoute": {"name": "a", "match": [{"path": {"prefix": "/"}}], "percentage": 0}},
+        {"setMirrorRoute": {"name": "a", "match": [{"method": {"exact": "GET"}}], "percentage": 100}},
+        trafficRouting=ISTIO | {"managedRoutes": [{"name": "a"}]},
+        **SERVICES,
+    ),
+    "zero wherever zero has a meaning": a_rollout(
+        minReadySeconds=0,
+        revisionHistoryLimit=0,
+        rollbackWindow={"revisions": 0},
+        analysis={"successfulRunHistoryLimit": 0, "unsuccessfulRunHistoryLimit": 0},
+        strategy={"canary": {"scaleDownDelayRevisionLimit": 0, "steps": [{"setWeight": 0}]}},
+    ),
+    "a deadline one second after ready": a_rollout(minReadySeconds=5, progressDeadlineSeconds=6),
+    "thresholds of one pod": a_canary(replicaProgressThreshold={"type": "Pods", "value": 1}),
+    "all may be missing": a_canary(maxUnavailable="100%"),
     "pauses in every form": a_canary({"pause": {"duration": 30}}, {"pause": {"duration": "30"}}, {"pause": {"duration": "1h30m"}}),
     "surge and unavailable both zero": a_canary(maxSurge=0, maxUnavailable="0"),
     "shares with and without the sign": a_canary(maxSurge="150%", maxUnavailable="25"),
@@ -146,6 +165,8 @@ WORKLOAD = [
     (a_pod(containers=[]), "spec.template.spec.containers: Required value:", "no containers"),
     (a_pod(containers=["web"]), "spec.template.spec.containers[0]: Invalid value:", "a container that is a text"),
     (a_pod(containers=[{"name": "web"}]), "spec.template.spec.containers[0].image: Required value:", "no image"),
+    (a_pod(containers=[{"name": "", "image": "a"}]), "spec.template.spec.containers[0].name: Required value:", "an empty name"),
+    (a_pod(containers=[{"name": "a", "image": ""}]), "spec.template.spec.containers[0].image: Required value:", "an empty image"),
     (a_pod(containers=[{"image": "a"}]), "spec.template.spec.containers[0].name: Required value:", "no name"),
     (
         a_pod(containers=[{"name": "a", "image": "a"}] * 2),
