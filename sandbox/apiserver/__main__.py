@@ -29,12 +29,13 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--kubeconfig", type=Path, help="file to write a kubeconfig for the first token to")
     parser.add_argument("--data", type=Path, help="file that keeps the objects over a restart")
+    parser.add_argument("--service-network", default="127.96.0.0/16", help="where Services get their addresses; a /16 of loopback")
     return parser.parse_args()
 
 
 async def _run(arguments: argparse.Namespace) -> None:
     tokens = {token: user or "admin" for token, _, user in (text.partition("=") for text in arguments.token)}
-    server = ApiServer(tokens=tokens or None)
+    server = ApiServer(tokens=tokens or None, service_network=arguments.service_network)
     journal = Journal(arguments.data, server) if arguments.data else None
     if not arguments.bare:
         await install_all(server)

@@ -5,6 +5,7 @@ Owns the loopback range that Services live in. Must not: proxy; a gateway does.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +13,11 @@ from sandbox.apiserver.core import Core
 from sandbox.apiserver.defaults_pods import fill, quality_of
 from sandbox.apiserver.resources import Body
 
-_PREFIX = (127, 96)
 _NODE_PORTS = range(30000, 32768)
 
 
 def prepare_service(core: Core, new: Body, old: Mapping[str, Any] | None) -> None:
-    """Give a Service its own loopback address in 127.96.0.0/16 and, where its type has them, node ports."""
+    """Give a Service its own loopback address and, where its type has them, node ports."""
     spec = new["spec"]
     before = (old or {}).get("spec") or {}
     if spec["type"] == "ExternalName":
@@ -45,8 +45,9 @@ def _specs(core: Core) -> list[Mapping[str, Any]]:
 
 def _free_address(core: Core) -> str:
     used = {spec.get("clusterIP") for spec in _specs(core)}
+    first = ipaddress.ip_network(core.service_network).network_address
     for number in range(10, 65534):
-        address = f"{_PREFIX[0]}.{_PREFIX[1]}.{number // 256}.{number % 256}"
+        address = str(first + number)
         if number % 256 not in (0, 255) and address not in used:
             return address
     return "None"

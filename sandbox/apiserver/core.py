@@ -37,6 +37,8 @@ class Core:
     random: random.Random = field(default_factory=random.Random)
     skew_seconds: float = 0.0
     """Added to the clock wherever the server stamps a time: a fault switch."""
+    service_network: str = "127.96.0.0/16"
+    """Where Services get their addresses."""
 
     @property
     def metadata_schema(self) -> Mapping[str, Any]:

@@ -44,6 +44,7 @@ class ApiServer:
         tokens: bearer tokens and the users they stand for; None lets everybody in as `admin`.
         history: how many changes of one resource are kept for watches.
         seed: makes uids and generated names repeatable.
+        service_network: the loopback network (/16) that Services get their addresses from.
     """
 
     def __init__(
@@ -53,10 +54,11 @@ class ApiServer:
         tokens: Mapping[str, str] | None = None,
         history: int = 4096,
         seed: int | None = None,
+        service_network: str = "127.96.0.0/16",
     ) -> None:
         self.storage = Storage(history=history)
         self.registry = Registry(builtin_resources())
-        self.core = Core(self.storage, self.registry, clock or SystemClock(), random.Random(seed))
+        self.core = Core(self.storage, self.registry, clock or SystemClock(), random.Random(seed), service_network=service_network)
         self.openapi = OpenApi(self.registry)
         self.counts = RequestCounts()
         self.faults = Faults(self.core)
