@@ -1,0 +1,111 @@
+"""`python -m sandbox.cluster`: the supervisor of a cluster as a process.
+
+Owns the command line, the signals, and the order lock, claim, start, stop, clean up. Prints the record as one line of JSON
+when everything is ready. Must not: hold behaviour of the parts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from kube.errors import ApiError
+from sandbox.cluster.claims import NoNetworkLeft, claimed_networks
+from sandbox.cluster.definitions import definitions
+from sandbox.cluster.processes import Identity
+from sandbox.cluster.setup import find_prometheus, install, places_of, require_linux, write_kubeconfigs
+from sandbox.cluster.state import Record, SandboxError, StateFolder, default_state
+from sandbox.cluster.supervisor import Supervisor
+from sandbox.cluster.topology import Options, Places, cluster_names, parts_of
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.cluster", description="Runs a cluster on loopback.")
+    parser.add_argument("--state", type=Path, default=default_state(), help="folder of the cluster")
+    for name in ("api", "ingress", "proxy", "prometheus"):
+        parser.add_argument(f"--{name}-port", type=int, default=0, help="0 lets the kernel choose (default)")
+    parser.add_argument("--prometheus", help="the Prometheus binary, or `none`")
+    parser.add_argument("--with-controller", action="store_true", help="run the product's controller too")
+    parser.add_argument("--controller-argument", action="append", default=[], help="handed to the controller; may be repeated")
+    parser.add_argument("--attached", action="store_true", help="stop when standard input ends")
+    return parser.parse_args()
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    return Options(
+        api_port=arguments.api_port,
+        ingress_port=arguments.ingress_port,
+        proxy_port=arguments.proxy_port,
+        prometheus_port=arguments.prometheus_port,
+        prometheus=arguments.prometheus,
+        with_controller=arguments.with_controller,
+        controller_arguments=tuple(arguments.controller_argument),
+    )
+
+
+async def _run(state: StateFolder, options: Options, places: Places, *, attached: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if attached:
+        loop.add_reader(sys.stdin.fileno(), lambda: None if os.read(sys.stdin.fileno(), 4096) else stop.set())
+    prometheus = find_prometheus(options.prometheus)
+    parts = parts_of(options, places, prometheus=prometheus)
+    supervisor = Supervisor(
+        state, parts, _record(places, with_prometheus=prometheus is not None), prepare=lambda: install(state, definitions())
+    )
+    starting, stopping = asyncio.create_task(supervisor.start()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            print(json.dumps(asdict(supervisor.record)), flush=True)
+        await stopping
+    finally:
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        await supervisor.stop()
+
+
+def _record(places: Places, *, with_prometheus: bool) -> Record:
+    own = Identity.of(os.getpid())
+    assert own is not None, "this process runs"
+    return Record(
+        supervisor=own,
+        ready=False,
+        server=places.server,
+        ingress=places.ingress,
+        name_proxy=places.name_proxy,
+        prometheus=places.prometheus if with_prometheus else "",
+        environment=cluster_names(places),
+    )
+
+
+def main() -> None:
+    """Run a cluster until SIGTERM or SIGINT; nothing is left after, but for logs when the start failed."""
+    arguments = _arguments()
+    state, options = StateFolder(arguments.state.absolute()), _options(arguments)
+    try:
+        require_linux()
+        with state.locked(), claimed_networks() as networks:
+            places = places_of(options, state.path, networks)
+            failed = True
+            try:
+                write_kubeconfigs(places)
+                asyncio.run(_run(state, options, places, attached=arguments.attached))
+                failed = False
+            finally:
+                state.clear(keep_logs=failed)
+    except (SandboxError, NoNetworkLeft, ApiError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

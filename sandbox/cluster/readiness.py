@@ -1,0 +1,46 @@
+"""Asking a part whether it is up.
+
+Owns one small HTTP request. Must not: start anything, or decide how long to wait.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sandbox.cluster.topology import Ready
+
+TIMEOUT_SECONDS = 2.0
+
+
+def is_ready(ready: Ready, log: Path) -> bool:
+    """Tell whether a part says that it is up; False while nobody answers. `log` has what it wrote since it started."""
+    if ready.line:
+        return ready.line in log.read_text()
+    if ready.file is not None:
+        return ready.file.exists()
+    try:
+        status, body = _get(ready)
+    except (OSError, http.client.HTTPException):
+        return False
+    return status == 200 and (not ready.condition or _has_condition(body, ready.condition))
+
+
+def _get(ready: Ready) -> tuple[int, bytes]:
+    place = urlsplit(ready.url)
+    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_SECONDS)
+    try:
+        connection.request("GET", place.path, headers={"authorization": f"Bearer {ready.token}"} if ready.token else {})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def _has_condition(body: bytes, name: str) -> bool:
+    found: Any = json.loads(body)
+    conditions = (found.get("status") or {}).get("conditions") or ()
+    return any(one.get("type") == name and one.get("status") == "True" for one in conditions)

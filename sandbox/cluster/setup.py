@@ -1,0 +1,114 @@
+"""What a cluster needs before its processes start: ports, tokens, kubeconfigs, binaries; and the definitions it serves.
+
+Owns looking at the machine. Must not: start processes.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from kube.config import load
+from kube.errors import AlreadyExists
+from kube.kinds import CUSTOM_RESOURCE_DEFINITION
+from kube.quick import QuickClient
+from sandbox.cluster.claims import Networks
+from sandbox.cluster.kubeconfig import kubeconfig
+from sandbox.cluster.state import SandboxError, StateFolder, replace
+from sandbox.cluster.topology import Options, Places
+
+USERS = ("admin", "controller", "gateway", "node")
+UNPACKED = Path(".tools/prometheus/usr/bin/prometheus")
+
+
+def places_of(options: Options, folder: Path, networks: Networks) -> Places:
+    """Choose ports and tokens.
+
+    Raises:
+        SandboxError: a port that was asked for is in use.
+    """
+    wanted = (options.api_port, options.ingress_port, options.proxy_port, options.prometheus_port)
+    api, ingress, proxy, prometheus = choose_ports(wanted)
+    return Places(
+        folder=folder,
+        networks=networks,
+        api_port=api,
+        ingress_port=ingress,
+        proxy_port=proxy,
+        prometheus_port=prometheus,
+        tokens={user: secrets.token_urlsafe(24) for user in USERS},
+    )
+
+
+def choose_ports(wanted: Sequence[int]) -> list[int]:
+    """Return the ports, with a free one for every 0; all differ.
+
+    Raises:
+        SandboxError: one that was asked for is in use.
+    """
+    with ExitStack() as stack:
+        chosen = []
+        for port in wanted:
+            probe = stack.enter_context(socket.socket())
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise SandboxError(f"port {port} of 127.0.0.1 cannot be used: {error.strerror}") from None
+            chosen.append(int(probe.getsockname()[1]))
+        return chosen
+
+
+def write_kubeconfigs(places: Places) -> None:
+    """Write a kubeconfig for every user, readable for this user alone."""
+    for user, token in places.tokens.items():
+        replace(places.kubeconfig(user), kubeconfig(server=places.server, user=user, token=token))
+
+
+def find_prometheus(wanted: str | None) -> Path | None:
+    """Return the binary: the one asked for, the one on PATH, or the one unpacked into `.tools`; None without one.
+
+    Raises:
+        SandboxError: the one asked for is not there.
+    """
+    if wanted == "none":
+        return None
+    if wanted:
+        found = shutil.which(wanted)
+        if found is None:
+            raise SandboxError(f"--prometheus {wanted}: there is no such program; give the path of the binary, or `none`")
+        return Path(found).absolute()
+    found = shutil.which("prometheus")
+    unpacked = [base / UNPACKED for base in (Path.cwd(), Path(__file__).parents[2])]
+    return Path(found) if found else next((path for path in unpacked if os.access(path, os.X_OK)), None)
+
+
+def require_linux() -> None:
+    """Refuse other systems.
+
+    Raises:
+        SandboxError: this is not Linux.
+    """
+    if sys.platform != "linux":
+        raise SandboxError("the sandbox needs Linux (every address of 127.0.0.0/8, and processes that end with their parent)")
+
+
+def install(state: StateFolder, definitions: Sequence[dict[str, Any]]) -> None:
+    """Create definitions in the cluster; those that are there stay as they are. Blocks.
+
+    Raises:
+        ApiError: the server refuses one, or does not answer.
+    """
+    with QuickClient(load(str(state.kubeconfig)), field_manager="rollouts-sandbox") as client:
+        for definition in definitions:
+            try:
+                client.create(CUSTOM_RESOURCE_DEFINITION, definition)
+            except AlreadyExists:
+                continue

@@ -1,0 +1,179 @@
+"""Keeps the processes of a cluster running, from its start to its end.
+
+Owns starting, watching, restarting and stopping, and the record of all that. Must not: know what a part does.
+
+Each part is a process group of its own whose output goes to a file. A part that ends is started again. When the supervisor
+itself is killed, the kernel ends its children with it, and they theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from sandbox.cluster.processes import Identity, die_with_parent
+from sandbox.cluster.readiness import is_ready
+from sandbox.cluster.state import PartRecord, Record, SandboxError, StateFolder
+from sandbox.cluster.topology import Part, Stage
+
+POLL_SECONDS = 0.02
+START_SECONDS = 60.0
+PAUSES_SECONDS = (0.05, 0.2, 1.0, 5.0)
+"""Waits before each further start of a part that keeps ending; the last one for ever."""
+LOG_LINES = 8
+
+
+@dataclass(slots=True)
+class _Running:
+    part: Part
+    process: asyncio.subprocess.Process
+    identity: Identity
+    ready: bool = False
+    restarts: int = 0
+    keeper: asyncio.Task[None] | None = field(default=None, repr=False)
+
+
+class Supervisor:
+    """Runs the parts of one cluster. Use it once, from one task of the main thread."""
+
+    def __init__(self, state: StateFolder, parts: tuple[Part, ...], record: Record, *, prepare: Callable[[], None]) -> None:
+        """Prepare; nothing runs yet.
+
+        Args:
+            state: the folder, held by the caller.
+            parts: what to run.
+            record: the addresses; what runs is filled in here.
+            prepare: called on a thread once the API answers, beside the start of the other parts.
+        """
+        self._state = state
+        self._parts = parts
+        self._record = record
+        self._prepare = prepare
+        self._running: dict[str, _Running] = {}
+        self._complete = False
+
+    @property
+    def record(self) -> Record:
+        """What runs now."""
+        parts = tuple(
+            PartRecord(name=one.part.name, process=one.identity, address=one.part.address, ready=one.ready, restarts=one.restarts)
+            for one in self._running.values()
+        )
+        return replace(self._record, parts=parts, ready=self._complete)
+
+    async def start(self) -> None:
+        """Start everything, stage by stage; returns when all is ready.
+
+        Raises:
+            SandboxError: a part ended or did not get ready in time; the text has the end of its log.
+            ApiError: the API refuses what `prepare` does.
+        """
+        for stage in Stage:
+            starting: list[Awaitable[None]] = [self._start(part) for part in self._parts if part.stage is stage]
+            if stage is Stage.CLUSTER:
+                starting.append(asyncio.to_thread(self._prepare))
+            await _all(starting)
+        self._complete = True
+        self._write()
+
+    async def stop(self) -> None:
+        """Stop everything; nothing runs after."""
+        for one in self._running.values():
+            if one.keeper:
+                one.keeper.cancel()
+        for stages in ({Stage.PRODUCT, Stage.CLUSTER}, {Stage.API}):
+            await asyncio.gather(*(_stop(one) for one in self._running.values() if one.part.stage in stages))
+
+    async def _start(self, part: Part) -> None:
+        running = await self._launch(part)
+        self._running[part.name] = running
+        self._write()
+        await self._get_ready(running)
+        running.keeper = asyncio.create_task(self._keep(running), name=f"keep-{part.name}")
+
+    async def _launch(self, part: Part) -> _Running:
+        if part.ready.file:
+            part.ready.file.unlink(missing_ok=True)
+        with self._state.fresh_log(part.name).open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *part.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **part.environment},
+                start_new_session=True,
+                preexec_fn=die_with_parent,
+            )
+        return _Running(part, process, Identity.of(process.pid) or Identity(process.pid, 0))
+
+    async def _get_ready(self, running: _Running) -> None:
+        name, log = running.part.name, self._state.log(running.part.name)
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                while not await asyncio.to_thread(is_ready, running.part.ready, log):
+                    if running.process.returncode is not None:
+                        raise SandboxError(f"{name} ended at once ({running.process.returncode}):{_end_of(log.read_text())}")
+                    await asyncio.sleep(POLL_SECONDS)
+        except TimeoutError:
+            raise SandboxError(f"{name} does not get ready within {START_SECONDS:.0f} s; see {log}") from None
+        running.ready = True
+        self._write()
+
+    async def _keep(self, running: _Running) -> None:
+        """Start a part again whenever it ends."""
+        for pause in _pauses():
+            await running.process.wait()
+            running.ready = False
+            running.restarts += 1
+            self._write()
+            await asyncio.sleep(pause)
+            again = await self._launch(running.part)
+            running.process, running.identity = again.process, again.identity
+            with suppress(SandboxError):
+                await self._get_ready(running)
+
+    def _write(self) -> None:
+        self._state.write(self.record)
+
+
+async def _all(starting: list[Awaitable[None]]) -> None:
+    """Await all; when one fails, the first failure is raised after the others were cancelled."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in starting:
+                group.create_task(_awaited(one))
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+async def _awaited(one: Awaitable[None]) -> None:
+    await one
+
+
+async def _stop(running: _Running) -> None:
+    """SIGTERM, SIGKILL after the grace, and whatever of its group is left."""
+    process = running.process
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(running.part.grace_seconds):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _pauses() -> Iterator[float]:
+    yield from PAUSES_SECONDS
+    while True:
+        yield PAUSES_SECONDS[-1]
+
+
+def _end_of(log: str) -> str:
+    return "".join(f"\n  {line}" for line in log.splitlines()[-LOG_LINES:]) or " without a word"

@@ -1,0 +1,187 @@
+"""Which processes make a cluster: their commands, environments, order, and how each says that it is ready.
+
+Pure: options and places in, descriptions out. Must not: start anything or look at the machine.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from sandbox.cluster.claims import Networks
+
+NODE = "sandbox"
+NO_PROXY = "127.0.0.1,localhost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a person may choose. A port of 0 is any free one."""
+
+    api_port: int = 0
+    ingress_port: int = 0
+    proxy_port: int = 0
+    prometheus_port: int = 0
+    prometheus: str | None = None
+    """The binary: a path, None to look for one, or `none` to run without."""
+    with_controller: bool = False
+    controller_arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where everything of one cluster is; every port is known."""
+
+    folder: Path
+    networks: Networks
+    api_port: int
+    ingress_port: int
+    proxy_port: int
+    prometheus_port: int
+    tokens: Mapping[str, str]
+    """User name to bearer token."""
+
+    @property
+    def server(self) -> str:
+        """URL of the API server."""
+        return f"http://127.0.0.1:{self.api_port}"
+
+    @property
+    def ingress(self) -> str:
+        """Host and port that serve Ingresses and Istio Gateways."""
+        return f"127.0.0.1:{self.ingress_port}"
+
+    @property
+    def name_proxy(self) -> str:
+        """URL of the HTTP proxy that knows the names of the cluster."""
+        return f"http://127.0.0.1:{self.proxy_port}"
+
+    @property
+    def prometheus(self) -> str:
+        """URL of Prometheus."""
+        return f"http://127.0.0.1:{self.prometheus_port}"
+
+    def kubeconfig(self, user: str) -> Path:
+        """Return the kubeconfig of a user; that of `admin` is for people."""
+        return self.folder / ("kubeconfig" if user == "admin" else f"{user}.kubeconfig")
+
+
+class Stage(Enum):
+    """Parts of one stage start together, after those of the stage before are ready; they stop in the opposite order."""
+
+    API = 0
+    CLUSTER = 1
+    PRODUCT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """How to see that a part is up: a URL answers 200, and the object it returns has a true condition; a file appears; or the
+    part logs a line."""
+
+    url: str = ""
+    line: str = ""
+    token: str = field(default="", repr=False)
+    condition: str = ""
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One process of the cluster."""
+
+    name: str
+    stage: Stage
+    command: tuple[str, ...] = field(repr=False)
+    ready: Ready
+    address: str
+    """Where it can be talked to, for people; empty when nobody does."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What it gets beside the environment of the supervisor."""
+    grace_seconds: float = 1.0
+    """How long it may take to stop before it is killed."""
+
+
+def parts_of(options: Options, places: Places, *, prometheus: Path | None) -> tuple[Part, ...]:
+    """Describe the processes of a cluster; without a path of its binary there is no Prometheus."""
+    found = [_api_server(places), _node(places), _gateway(places, prometheus)]
+    if options.with_controller:
+        found.append(controller(places, arguments=options.controller_arguments))
+    return tuple(found)
+
+
+def controller(places: Places, *, arguments: tuple[str, ...] = ()) -> Part:
+    """Describe the product's controller: a client of the API like any other, with a token of its own."""
+    command = ("rollouts.app", "--kubeconfig", str(places.kubeconfig("controller")))
+    return Part(
+        name="controller",
+        stage=Stage.PRODUCT,
+        command=_python(*command, *arguments),
+        ready=Ready(line="everything is listed"),
+        address="",
+        environment=cluster_names(places),
+        grace_seconds=1.2,
+    )
+
+
+def cluster_names(places: Places) -> Mapping[str, str]:
+    """Return the environment in which HTTP clients reach `http://NAME.NAMESPACE.svc.cluster.local`."""
+    return {
+        **dict.fromkeys(("http_proxy", "HTTP_PROXY"), places.name_proxy),
+        **dict.fromkeys(("no_proxy", "NO_PROXY"), NO_PROXY),
+    }
+
+
+def _api_server(places: Places) -> Part:
+    tokens = [word for user, token in places.tokens.items() for word in ("--token", f"{token}={user}")]
+    journal = ("--data", str(places.folder / "objects.journal"))
+    network = ("--service-network", places.networks.services)
+    return Part(
+        name="apiserver",
+        stage=Stage.API,
+        command=_python("sandbox.apiserver", "--port", str(places.api_port), *network, *journal, *tokens),
+        ready=Ready(url=f"{places.server}/readyz"),
+        address=places.server,
+    )
+
+
+def _node(places: Places) -> Part:
+    return Part(
+        name="node",
+        stage=Stage.CLUSTER,
+        command=_python(
+            "sandbox.node",
+            "--kubeconfig",
+            str(places.kubeconfig("node")),
+            "--name-proxy",
+            places.name_proxy,
+            "--pod-network",
+            places.networks.pods,
+        ),
+        ready=Ready(url=f"{places.server}/api/v1/nodes/{NODE}", token=places.tokens["node"], condition="Ready"),
+        address=places.networks.pods,
+    )
+
+
+def _gateway(places: Places, prometheus: Path | None) -> Part:
+    command = [
+        *("sandbox.gateway", "--kubeconfig", str(places.kubeconfig("gateway"))),
+        *("--state", str(places.folder / "gateway")),
+        *("--ingress-port", str(places.ingress_port), "--proxy-port", str(places.proxy_port)),
+        *("--prometheus-port", str(places.prometheus_port)),
+        *(("--prometheus", str(prometheus)) if prometheus else ("--no-prometheus",)),
+    ]
+    return Part(
+        name="gateway",
+        stage=Stage.CLUSTER,
+        command=_python(*command),
+        ready=Ready(file=places.folder / "gateway" / "ready.json"),
+        address=f"http://{places.ingress}",
+    )
+
+
+def _python(module: str, *arguments: str) -> tuple[str, ...]:
+    return (sys.executable, "-m", module, *arguments)
