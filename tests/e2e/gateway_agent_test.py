@@ -7,96 +7,21 @@ import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
+from gateway_cluster import CANARY, STABLE, Cluster, definition, new_client, shop
 from gateway_harness import App, ask, running_apps
-from gateway_objects import canary_ingress, destination, destination_rule, endpoints, ingress, path, pod, service, virtual_service
+from gateway_objects import canary_ingress, destination, destination_rule, ingress, path, virtual_service
 
 from kube.client import Client
-from kube.kinds import (
-    CUSTOM_RESOURCE_DEFINITION,
-    DESTINATION_RULE,
-    ENDPOINT_SLICE,
-    INGRESS,
-    NAMESPACE,
-    POD,
-    SERVICE,
-    VIRTUAL_SERVICE,
-    Kind,
-    ObjectRef,
-)
-from kube.objects import Object, key_of, version_of
-from sandbox.apiserver.inprocess import InProcessTransport
-from sandbox.apiserver.server import ApiServer
-from sandbox.gateway.serving import Options, Serving, serving
+from kube.kinds import CUSTOM_RESOURCE_DEFINITION, DESTINATION_RULE, INGRESS, SERVICE, VIRTUAL_SERVICE, ObjectRef
+from sandbox.gateway.serving import Options, serving
 from sandbox.metrics.prometheus import prometheus_path
-
-STABLE, CANARY = "127.82.0.1", "127.82.0.2"
-HOST = "shop.test"
-
-
-def definition(kind: Kind) -> Object:
-    """A CustomResourceDefinition that takes any content."""
-    names = {"plural": kind.plural, "kind": kind.name, "singular": kind.name.lower(), "listKind": f"{kind.name}List"}
-    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
-    version = {"name": kind.version, "served": True, "storage": True, "schema": schema}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{kind.plural}.{kind.group}"},
-        "spec": {"group": kind.group, "names": names, "scope": "Namespaced", "versions": [version]},
-    }
-
-
-def stored(kind: Kind, obj: Object) -> dict[str, Any]:
-    """An object as it is sent to the API server."""
-    metadata = {key: value for key, value in obj["metadata"].items() if key != "creationTimestamp"}
-    return {**obj, "apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata}
-
-
-class Cluster:
-    """An API server, its client, and the gateway that follows it."""
-
-    def __init__(self, client: Client, running: Serving) -> None:
-        self.client = client
-        self.running = running
-
-    async def create(self, kind: Kind, *objects: Object) -> None:
-        """Create objects, and wait until they are served."""
-        for obj in objects:
-            found = await self.client.create(kind, stored(kind, obj))
-        await self.running.agent.applied(ObjectRef(kind, *key_of(found)), version_of(found))
-
-    async def patch(self, ref: ObjectRef, patch: Object) -> None:
-        """Patch an object, and wait until the new state is served."""
-        found = await self.client.patch(ref, patch)
-        await self.running.agent.applied(ref, version_of(found))
-
-    async def query(self, text: str) -> dict[str, float]:
-        """Ask Prometheus by its name in the cluster; values by the first label's value."""
-        url = "http://prometheus.monitoring:9090/api/v1/query"
-        proxy = self.running.addresses.proxy
-        async with aiohttp.ClientSession() as session, session.get(url, params={"query": text}, proxy=proxy) as answer:
-            rows = (await answer.json())["data"]["result"]
-        return {next(iter(row["metric"].values()), ""): float(row["value"][1]) for row in rows}
-
-    async def until(self, text: str, wanted: dict[str, float]) -> None:
-        """Wait until Prometheus answers exactly this."""
-        found: dict[str, float] = {}
-        for _ in range(200):
-            found = await self.query(text)
-            if found == wanted:
-                return
-            await asyncio.sleep(0.1)
-        raise AssertionError(f"{text} is {found}, not {wanted}")
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    found = Client(InProcessTransport(ApiServer()))
-    await found.create(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
+    found = await new_client("shop")
     yield found
     await found.close()
 
@@ -114,20 +39,6 @@ async def cluster(client: Client, apps: tuple[App, App], tmp_path: Path) -> Asyn
         found = Cluster(client, running)
         await shop(found)
         yield found
-
-
-async def shop(cluster: Cluster) -> None:
-    """A stable and a canary Service with a pod each, and a Service of both."""
-    await cluster.create(SERVICE, service("web"), service("web-canary"), service("api"))
-    await cluster.create(ENDPOINT_SLICE, endpoints("web", [STABLE]), endpoints("web-canary", [CANARY]))
-    await cluster.create(ENDPOINT_SLICE, endpoints("api", [STABLE, CANARY]))
-    for address, version in ((STABLE, "1"), (CANARY, "2")):
-        body = dict(pod(address, version=version, rollouts_pod_template_hash=f"hash{version}"))
-        body["spec"] = {"containers": [{"name": "app", "image": "shop", "ports": [{"containerPort": 8080}]}]}
-        await cluster.create(POD, body)
-        ref = ObjectRef(POD, *key_of(body))
-        found = await cluster.client.patch(ref, {"status": {"phase": "Running", "podIP": address}}, subresource="status")
-        await cluster.running.agent.applied(ref, version_of(found))
 
 
 async def test_every_service_gets_a_loopback_address_that_answers(cluster: Cluster) -> None:
