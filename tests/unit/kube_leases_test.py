@@ -1,0 +1,177 @@
+"""Leader election: one at a time, soon again after an end, never after the lease may be lost."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+import pytest
+from kube_cluster import Cluster, cluster
+from kube_fakes import LoopClock
+
+from kube.client import Client
+from kube.kinds import LEASE, ObjectRef
+from kube.leases import LEASE_NAME, Elector, Times
+from sandbox.apiserver.faults import Fault
+from sandbox.apiserver.inprocess import InProcessTransport
+
+pytestmark = pytest.mark.looptime
+REF = ObjectRef(LEASE, "default", LEASE_NAME)
+
+
+class Replica:
+    """One contender, which notes when it leads."""
+
+    def __init__(self, scene: Cluster, name: str) -> None:
+        client = Client(InProcessTransport(scene.server, user=name), clock=scene.clock)
+        self.clock = LoopClock()
+        self.elector = Elector(client, namespace="default", identity=name, clock=self.clock)
+        self.led: list[float] = []
+        self.stopped: list[float] = []
+        self.task = scene.run(self.elector.run(self.lead))
+
+    async def lead(self) -> None:
+        self.led.append(self.clock.monotonic())
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.stopped.append(self.clock.monotonic())
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+async def lease(scene: Cluster) -> Any:
+    return (await scene.user.get(LEASE, "default", LEASE_NAME))["spec"]
+
+
+async def test_the_first_replica_leads_and_the_second_waits() -> None:
+    async with cluster() as scene:
+        first = Replica(scene, "one")
+        await asyncio.sleep(1)
+        second = Replica(scene, "two")
+        await asyncio.sleep(120)
+        assert (len(first.led), second.led) == (1, [])
+        assert (first.elector.guard(), second.elector.guard()) == (True, False)
+        assert second.elector.leader == "one"
+
+
+async def test_the_lease_looks_as_kubernetes_writes_it() -> None:
+    async with cluster() as scene:
+        Replica(scene, "one")
+        await asyncio.sleep(5)
+        spec = await lease(scene)
+        assert (spec["holderIdentity"], spec["leaseDurationSeconds"], spec["leaseTransitions"]) == ("one", 15, 0)
+        for name in ("renewTime", "acquireTime"):
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", spec[name])
+
+
+async def test_a_leader_that_stops_gives_the_lease_back_and_the_next_takes_it_within_seconds() -> None:
+    async with cluster() as scene:
+        first, second = Replica(scene, "one"), None
+        await asyncio.sleep(1)
+        second = Replica(scene, "two")
+        await asyncio.sleep(10)
+        await first.stop()
+        stopped = scene.clock.monotonic()
+        await asyncio.sleep(5)
+        assert second.led[0] - stopped < 4
+        assert (await lease(scene))["leaseTransitions"] == 1
+
+
+async def test_a_leader_that_dies_is_replaced_after_a_lease() -> None:
+    async with cluster() as scene:
+        first = Replica(scene, "one")
+        await asyncio.sleep(1)
+        second = Replica(scene, "two")
+        await asyncio.sleep(30)
+        scene.server.faults.set(Fault(action="drop-before", user="one"))
+        died = scene.clock.monotonic()
+        await asyncio.sleep(40)
+        assert 10 < second.led[0] - died < 25
+        assert first.stopped[0] < second.led[0]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Fault(action="drop-before", user="one"), id="the network is gone"),
+        pytest.param(Fault(action="error", user="one"), id="the server is in trouble"),
+        pytest.param(Fault(action="delay", user="one", seconds=3600), id="the server is silent"),
+    ],
+)
+async def test_who_cannot_renew_may_not_write_before_anybody_else_may(fault: Fault) -> None:
+    async with cluster() as scene:
+        first = Replica(scene, "one")
+        await asyncio.sleep(5)
+        scene.server.faults.set(fault)
+        await asyncio.sleep(10.1)
+        assert not first.elector.guard()
+        await asyncio.sleep(5)
+        assert first.task.done()
+        assert len(first.stopped) == 1
+
+
+async def test_a_short_failure_does_not_cost_the_lease() -> None:
+    async with cluster() as scene:
+        first = Replica(scene, "one")
+        await asyncio.sleep(5)
+        scene.server.faults.set(Fault(action="error", user="one"))
+        await asyncio.sleep(5)
+        scene.server.faults.clear()
+        await asyncio.sleep(60)
+        assert (len(first.led), first.stopped, first.elector.guard()) == (1, [], True)
+
+
+async def test_who_finds_another_holder_stops_at_once() -> None:
+    async with cluster() as scene:
+        first = Replica(scene, "one")
+        await asyncio.sleep(5)
+        await scene.user.patch(REF, {"spec": {"holderIdentity": "usurper"}})
+        await asyncio.sleep(3)
+        assert first.task.done()
+        assert not first.elector.guard()
+        assert (await lease(scene))["holderIdentity"] == "usurper"
+
+
+async def test_the_wall_clock_of_the_holder_means_nothing() -> None:
+    async with cluster() as scene:
+        spec = {"holderIdentity": "other", "leaseDurationSeconds": 15, "renewTime": "2001-01-01T00:00:00.000000Z"}
+        await scene.user.create(LEASE, {"metadata": {"name": LEASE_NAME, "namespace": "default"}, "spec": spec})
+        first = Replica(scene, "one")
+        await asyncio.sleep(14)
+        assert first.led == []
+        await asyncio.sleep(10)
+        assert len(first.led) == 1
+
+
+async def test_what_leads_and_fails_ends_the_election_with_its_error() -> None:
+    async with cluster() as scene:
+        elector = Elector(scene.client, namespace="default", identity="one", clock=scene.clock)
+
+        async def lead() -> None:
+            raise RuntimeError("cannot lead")
+
+        with pytest.raises(RuntimeError, match="cannot lead"):
+            await elector.run(lead)
+        assert (await lease(scene))["holderIdentity"] == ""
+
+
+async def test_never_do_two_lead_while_the_network_comes_and_goes() -> None:
+    async with cluster() as scene:
+        replicas = [Replica(scene, name) for name in ("one", "two", "three")]
+        scene.server.faults.set(
+            *(Fault(action="error", user=name, skip=7, times=4 + 3 * n) for n, name in enumerate(("one", "two")))
+        )
+        for _ in range(2000):
+            await asyncio.sleep(0.1)
+            assert sum(replica.elector.guard() for replica in replicas) <= 1
+        assert sum(len(replica.led) for replica in replicas) >= 1
+
+
+@pytest.mark.parametrize("times", [(10, 10, 2), (15, 2, 2), (15, 10, 0)])
+def test_durations_that_could_let_two_lead_are_refused(times: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="lease duration > renew deadline"):
+        Times(lease=times[0], renew=times[1], retry=times[2])
