@@ -1,0 +1,86 @@
+"""Checking templates before they run: for `lint`, and for a Rollout's InvalidSpec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from analysis.providers import served
+from analysis.run.validation import validate_template
+
+ACCEPTANCE = Path(__file__).parents[2].parent / "shared" / "acceptance" / "rollouts"
+
+
+def a_template(*metrics: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "rate"}, "spec": {"metrics": list(metrics), **spec}}
+
+
+def a_metric(**fields: Any) -> dict[str, Any]:
+    return {"name": "m", "provider": {"prometheus": {"query": "up{app='{{args.app}}'}"}}, **fields}
+
+
+APP = {"args": [{"name": "app"}, {"name": "n"}]}
+
+
+@pytest.mark.parametrize(
+    ("template", "for_background", "problem"),
+    [
+        pytest.param(a_template(a_metric(), **APP), False, None, id="one measurement"),
+        pytest.param(a_template(a_metric(interval="1m", count=3), **APP), False, None, id="a finite count"),
+        pytest.param(a_template(a_metric(interval="1m"), **APP), True, None, id="without end in the background"),
+        pytest.param(
+            a_template(a_metric(interval="1m"), **APP),
+            False,
+            "AnalysisTemplate rate has metric m which runs indefinitely. Invalid value for count: none; give it a count",
+            id="without end in a step",
+        ),
+        pytest.param(
+            a_template(a_metric(interval="1m", count="{{args.n}}", failureLimit="{{args.n}}"), **APP),
+            False,
+            None,
+            id="numbers that are not known yet are taken to be fine",
+        ),
+        pytest.param(
+            a_template(a_metric(count=2), **APP), False, "AnalysisTemplate rate: metrics[0]: interval must be", id="no interval"
+        ),
+        pytest.param(a_template(a_metric()), False, "failed to resolve {{args.app}}", id="an argument that is not declared"),
+        pytest.param(a_template(), False, "no metrics specified", id="no metric"),
+        pytest.param(
+            a_template({"name": "m", "provider": {"job": {"spec": {}}}}),
+            False,
+            "AnalysisTemplate rate: metrics[0]: provider job is not served yet",
+            id="a provider that is not served yet",
+        ),
+        pytest.param(
+            a_template(a_metric(), dryRun=[{"metricName": "x"}], **APP), False, "dryRun[0]: Rule didn't match", id="a dead rule"
+        ),
+    ],
+)
+def test_a_template_is_checked(template: Any, for_background: bool, problem: str | None) -> None:
+    problems = validate_template(template, for_background=for_background, served=served().keys())
+    assert len(problems) == (problem is not None)
+    assert (problem or "") in "".join(problems)
+
+
+def test_values_that_are_known_are_checked() -> None:
+    template = a_template(a_metric(count="{{args.n}}"), **APP)
+    (problem,) = validate_template(
+        template,
+        for_background=True,
+        served=served().keys(),
+        arguments=[{"name": "n", "value": "2"}, {"name": "app", "value": "x"}],
+    )
+    assert "interval must be specified when count > 1" in problem
+
+
+def test_templates_that_people_have_are_accepted() -> None:
+    if not ACCEPTANCE.is_dir():
+        pytest.skip("the acceptance manifests are not beside this repository")
+    documents = [one for path in sorted(ACCEPTANCE.rglob("*.yaml")) for one in yaml.safe_load_all(path.read_text()) if one]
+    templates = [one for one in documents if one["kind"] == "AnalysisTemplate"]
+    assert templates
+    for template in templates:
+        assert validate_template(template, for_background=False, served=served().keys()) == ()
