@@ -15,9 +15,8 @@ from kube.client import Client
 from kube.clock import Clock
 from sandbox.node.played import Behaviour
 from sandbox.node.simulated import Pods, SimulatedNode
-from sandbox.workloads.controllers import workload_controllers
+from sandbox.workloads.controllers import WorkloadControllers
 from sandbox.workloads.informers import Informers
-from sandbox.workloads.loop import Loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +24,13 @@ class SimulatedCluster:
     """A cluster whose pods are played."""
 
     node: SimulatedNode
-    loop: Loop
+    workloads: WorkloadControllers
+    informers: Informers
 
     @property
     def pods(self) -> Pods:
         """What to say about pods: `cluster.pods.never_ready("shop:3")`."""
         return self.node.pods
-
-    @property
-    def idle(self) -> bool:
-        """Whether controllers and node have nothing to do at this moment; timers may be running."""
-        return self.loop.idle and self.node.idle
 
 
 @asynccontextmanager
@@ -45,7 +40,8 @@ async def simulated_cluster(
     *,
     ready_after: timedelta = timedelta(0),
     gone_after: timedelta = timedelta(0),
-    garbage_collection: bool = True,
+    events: bool = False,
+    garbage: bool = True,
 ) -> AsyncIterator[SimulatedCluster]:
     """Run the workload controllers and a simulated node while the block lasts.
 
@@ -54,17 +50,17 @@ async def simulated_cluster(
         clock: real or virtual time, the same as the API server's.
         ready_after: from the start of a pod until it is ready, unless something else is said about it.
         gone_after: from the request to delete a pod until it is gone.
-        garbage_collection: collect what owners left behind and empty deleted namespaces; it watches every kind there is.
+        events: record what the controllers do as Kubernetes events.
+        garbage: collect what owners left behind and empty deleted namespaces; it watches every kind there is.
     """
     informers = Informers(client, clock)
     node = SimulatedNode(client, clock, informers, usual=Behaviour(ready_after=ready_after, gone_after=gone_after))
-    concerns = await workload_controllers(client, informers, garbage_collection=garbage_collection)
-    loop = Loop(client, clock, informers, concerns=concerns)
-    tasks = [asyncio.create_task(node.run(), name="node"), asyncio.create_task(loop.run(), name="workloads")]
+    workloads = WorkloadControllers(client, clock, informers, events=events, garbage=garbage)
     informers.start()
+    tasks = [asyncio.create_task(node.run(), name="node"), asyncio.create_task(workloads.run(), name="workloads")]
     try:
         await informers.synced()
-        yield SimulatedCluster(node, loop)
+        yield SimulatedCluster(node, workloads, informers)
     finally:
         for task in tasks:
             task.cancel()

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kube.objects import Object, is_deleting
-from sandbox.node.backoff import Backoff
+from sandbox.workloads.backoff import Backoff
 from sandbox.node.pod_status import Container, PodState, Running, Terminated, Waiting, pod_status
 from sandbox.workloads.pods import spec_of
 

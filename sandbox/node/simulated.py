@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from kube.client import Client
 from kube.clock import Clock
+from kube.differences import merge_patch
 from kube.errors import AlreadyExists, ApiError, Conflict, NotFound
 from kube.kinds import NODE, POD, ObjectRef
 from kube.objects import Key, Object, is_deleting, key_of, name_of, namespace_of, uid_of, version_of
@@ -22,7 +23,6 @@ from sandbox.node.binding import NODE_NAME, bind, node_object, node_status, want
 from sandbox.node.played import HOST_ADDRESS, Behaviour, play
 from sandbox.workloads.informers import Informers
 from sandbox.workloads.pods import spec_of, status_of
-from sandbox.workloads.writing import merge_difference
 
 logger = logging.getLogger(__name__)
 
@@ -215,7 +215,7 @@ class SimulatedNode:
         scene = play(pod, behaviour, started=record.started, address=record.address, now=now)
         if scene.change_at is not None:
             self._later(key, (scene.change_at - now).total_seconds())
-        difference = merge_difference(status_of(pod), scene.status)
+        difference = merge_patch(status_of(pod), scene.status)
         if difference:
             ref = ObjectRef(POD, *key)
             await self._client.patch(ref, {"status": difference}, subresource="status", version=version_of(pod))

@@ -5,17 +5,44 @@ Owns the mapping from changed objects to the objects they concern. Must not: dec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from kube.client import Client
-from kube.kinds import ENDPOINT_SLICE, ENDPOINTS, POD, REPLICA_SET, SERVICE, Kind
+from kube.clock import Clock
+from kube.controller import Controller, Watch, own_key
+from kube.events import EventRecorder
+from kube.executor import Executor, Recorder
+from kube.expectations import Expectations
+from kube.kinds import DEPLOYMENT, ENDPOINT_SLICE, ENDPOINTS, JOB, POD, REPLICA_SET, SERVICE, Kind
 from kube.objects import Key, Object, controller_of, key_of, labels_of, namespace_of, uid_of
-from kube.plan import Plan
-from sandbox.workloads import endpoints, replicasets
+from kube.plan import Effect, Event, Observation, Plan
+from sandbox.workloads import deployments, endpoints, jobs, replicasets
+from sandbox.workloads.collecting import Collector
 from sandbox.workloads.informers import Informers, label_value
-from sandbox.workloads.loop import Concern
+from sandbox.workloads.namespaces import NamespaceCleaner
 from sandbox.workloads.pods import matches, spec_of
+
+COMPONENT = "sandbox-controller-manager"
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """One controller: the kind it looks after, what else it watches, and its plan."""
+
+    root: Kind
+    watches: Sequence[tuple[Kind, Callable[[Object], Iterable[Key]]]]
+    plan: Callable[[Key, datetime], Plan | None]
+
+
+class Silence:
+    """Records no events: most tests do not look at them."""
+
+    def record(self, event: Event, *, uid: str = "") -> None:
+        """Let it pass."""
 
 
 def controlled_by(kind: Kind) -> Callable[[Object], Iterable[Key]]:
@@ -27,11 +54,6 @@ def controlled_by(kind: Kind) -> Callable[[Object], Iterable[Key]]:
             yield namespace_of(obj), str(owner["name"])
 
     return keys
-
-
-def itself(obj: Object) -> Iterable[Key]:
-    """Map an object to itself."""
-    yield key_of(obj)
 
 
 def replica_sets(informers: Informers) -> Concern:
@@ -52,7 +74,7 @@ def replica_sets(informers: Informers) -> Concern:
             return None
         return replicasets.plan(found, [*pods.by("controller", uid_of(found)), *pods.by("orphan", key[0])], now)
 
-    return Concern(name="replicaset", root=REPLICA_SET, watches=[(REPLICA_SET, itself), (POD, of_pod)], plan=plan)
+    return Concern(REPLICA_SET, [(REPLICA_SET, own_key), (POD, of_pod)], plan)
 
 
 def service_endpoints(informers: Informers) -> Concern:
@@ -81,8 +103,7 @@ def service_endpoints(informers: Informers) -> Concern:
         slices = informers.store(ENDPOINT_SLICE).by("label", label_value(key[0], endpoints.SERVICE_NAME, key[1]))
         return endpoints.plan(service, pods=candidates, endpoints=informers.store(ENDPOINTS).get(*key), slices=slices)
 
-    watches = [(SERVICE, itself), (POD, of_pod), (ENDPOINTS, itself), (ENDPOINT_SLICE, of_slice)]
-    return Concern(name="endpoints", root=SERVICE, watches=watches, plan=plan)
+    return Concern(SERVICE, [(SERVICE, own_key), (POD, of_pod), (ENDPOINTS, own_key), (ENDPOINT_SLICE, of_slice)], plan)
 
 
 def _first_of_selector(service: Object) -> Iterable[str]:
@@ -92,6 +113,95 @@ def _first_of_selector(service: Object) -> Iterable[str]:
         yield label_value(namespace_of(service), *min(selector.items()))
 
 
-async def workload_controllers(client: Client, informers: Informers, *, garbage_collection: bool = True) -> list[Concern]:
-    """Return every workload controller, ready to be run by one loop."""
-    return [replica_sets(informers), service_endpoints(informers)]
+def deployment_rollouts(informers: Informers) -> Concern:
+    """Roll Deployments out."""
+    stores = {kind: informers.store(kind) for kind in (DEPLOYMENT, REPLICA_SET, POD)}
+
+    def of_pod(pod: Object) -> Iterable[Key]:
+        """Only a Deployment that recreates its pods waits for them."""
+        owner = controller_of(pod)
+        replica_set = stores[REPLICA_SET].get(namespace_of(pod), str(owner["name"])) if owner else None
+        for key in controlled_by(DEPLOYMENT)(replica_set) if replica_set else ():
+            found = stores[DEPLOYMENT].get(*key)
+            if found is not None and (spec_of(found).get("strategy") or {}).get("type") == "Recreate":
+                yield key
+
+    def plan(key: Key, now: datetime) -> Plan | None:
+        found = stores[DEPLOYMENT].get(*key)
+        if found is None:
+            return None
+        owned = stores[REPLICA_SET].by("controller", uid_of(found))
+        pods = [pod for one in owned for pod in stores[POD].by("controller", uid_of(one))]
+        return deployments.plan(found, replica_sets=owned, pods=pods, now=now)
+
+    of_set = controlled_by(DEPLOYMENT)
+    return Concern(DEPLOYMENT, [(DEPLOYMENT, own_key), (REPLICA_SET, of_set), (POD, of_pod)], plan)
+
+
+def job_runs(informers: Informers) -> Concern:
+    """Run Jobs to their end."""
+    found, pods = informers.store(JOB), informers.store(POD)
+
+    def plan(key: Key, now: datetime) -> Plan | None:
+        job = found.get(*key)
+        return jobs.plan(job, pods.by("controller", uid_of(job)), now) if job is not None else None
+
+    return Concern(JOB, [(JOB, own_key), (POD, controlled_by(JOB))], plan)
+
+
+class WorkloadControllers:
+    """Every workload controller, over shared informers."""
+
+    def __init__(self, client: Client, clock: Clock, informers: Informers, *, events: bool = True, garbage: bool = True) -> None:
+        """Prepare.
+
+        Args:
+            client: the API server.
+            clock: for everything that waits.
+            informers: shared with whoever else runs in the process; started by whoever made them.
+            events: record what is done as Kubernetes events.
+            garbage: collect what owners left behind, and empty deleted namespaces; watches every kind there is.
+        """
+        self._recorder = EventRecorder(client, clock=clock, instance=COMPONENT) if events else None
+        self._collector = Collector(client, informers, clock=clock) if garbage else None
+        self._cleaner = NamespaceCleaner(client, informers, clock=clock) if garbage else None
+        recorder: Recorder = self._recorder or Silence()
+        expectations = Expectations(clock)
+        executor = Executor(client, recorder=recorder, expectations=expectations, clock=clock)
+        concerns = (replica_sets(informers), service_endpoints(informers), deployment_rollouts(informers), job_runs(informers))
+        self.controllers = [_controller(concern, informers, executor=executor, clock=clock) for concern in concerns]
+
+    async def run(self) -> None:
+        """Control until cancelled.
+
+        Raises:
+            ApiError: the server could not be asked which kinds it has.
+        """
+        if self._collector is not None:
+            await self._collector.discover()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for part in (*self.controllers, self._collector, self._cleaner, self._recorder):
+                    if part is not None:
+                        group.create_task(part.run())
+        finally:
+            if self._recorder is not None:
+                await self._recorder.flush()
+
+
+def _controller(concern: Concern, informers: Informers, *, executor: Executor, clock: Clock) -> Controller:
+    def reconcile(key: Key, observations: Sequence[Observation], now: datetime) -> Plan | None:
+        return concern.plan(key, now)
+
+    async def perform(key: Key, effect: Effect) -> Any:
+        raise LookupError(f"{concern.root.name} {key} asked for {effect.id}, and workload controllers have no effects")
+
+    return Controller(
+        f"sandbox-{concern.root.plural}",
+        root=concern.root,
+        watches=[Watch(informers.of(kind), keys) for kind, keys in concern.watches],
+        reconcile=reconcile,
+        perform=perform,
+        executor=executor,
+        clock=clock,
+    )

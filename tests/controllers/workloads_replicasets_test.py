@@ -77,7 +77,7 @@ async def test_available_comes_min_ready_seconds_after_ready() -> None:
 async def test_an_orphan_that_matches_is_adopted_and_counts() -> None:
     async with running_cluster() as cluster:
         await cluster.apply(
-            """{apiVersion: v1, kind: Pod, metadata: {name: stray, labels: {app: web}}, spec: {containers: [{name: a, image: x}]}}"""
+            "{apiVersion: v1, kind: Pod, metadata: {name: stray, labels: {app: web}}, spec: {containers: [{name: a, image: x}]}}"
         )
         await cluster.apply(replica_set(replicas=2))
         await cluster.settled()
