@@ -240,6 +240,11 @@ STRATEGY = [
         "an analysis that starts after the end",
     ),
     (
+        a_canary(analysis={"templates": [{"templateName": "x"}], "startingStep": 1}),
+        f"{CANARY}.analysis.startingStep: Invalid value: 1: must be the position of a step, counted from 0; there are no steps",
+        "an analysis that starts at a step of none",
+    ),
+    (
         a_canary({"setWeight": 5}, analysis={"startingStep": 0}),
         f"{CANARY}.analysis.templates: Required value:",
         "an analysis that starts with nothing",
@@ -279,6 +284,12 @@ STEPS = [
     ),
     (a_routed({"setCanaryScale": {"replicas": -1}}), "steps[0].setCanaryScale.replicas: Invalid value: -1", "negative pods"),
     (a_routed({"setCanaryScale": {"weight": 101}}), "steps[0].setCanaryScale.weight: Invalid value: 101", "more than all pods"),
+    (a_canary({"setMirrorRoute": {}}), "steps[0].setMirrorRoute.name: Required value: is required", "a copy without a name"),
+    (
+        a_canary({"setMirrorRoute": {"name": 5}}),
+        "steps[0].setMirrorRoute.name: Invalid value: 5: must be a string",
+        "a number for a name",
+    ),
     (a_canary({"analysis": {}}), "steps[0].analysis.templates: Required value:", "an analysis of nothing"),
     (
         a_canary({"analysis": {"templates": [{"templateName": "a"}, {"templateName": "a"}]}}),
@@ -473,6 +484,7 @@ def test_of_many_problems_the_first_are_told_and_the_rest_counted() -> None:
     text = invalid_text("web", problems)
     assert "spec.f4: Invalid value: 4: is wrong; and 2 more" in text
     assert "spec.f5" not in text
+    assert "more" not in invalid_text("web", problems[:5])
 
 
 def test_a_long_value_is_cut() -> None:
