@@ -49,6 +49,8 @@ class World:
     events: list[str] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
     status_writes: int = 0
+    after_write: Callable[[], None] = lambda: None
+    """Called after each write of the controller, before the next."""
     _serial: Iterable[int] = field(default_factory=lambda: itertools.count(1))
 
     # -- what users do -----------------------------------------------------------------------------------------------------
@@ -145,13 +147,16 @@ class World:
         assert snapshot is not None
         return plan(snapshot, self.now)
 
-    def reconcile(self, name: str = "shop") -> Plan:
-        """Plan once and carry the plan out."""
+    def reconcile(self, name: str = "shop", *, killed_after: int | None = None) -> Plan:
+        """Plan once and carry the plan out; or be killed after so many of its writes."""
         wanted = self.plan(name)
         self.plans.append(wanted)
-        for stage in wanted.stages:
-            for write in stage.writes:
-                self._carry_out(write)
+        writes = [write for stage in wanted.stages for write in stage.writes]
+        for write in writes[:killed_after]:
+            self._carry_out(write)
+            self.after_write()
+        if killed_after is not None and killed_after <= len(writes):
+            return wanted
         stored = self.status(name)
         if wanted.status is not None and dict(wanted.status) != stored:
             self.status_writes += 1

@@ -13,105 +13,7 @@ from kube.objects import annotations_of, name_of
 from kube.plan import Patch
 from rollouts.rollout.snapshot import ReplicaSet
 from tests.model import World, ref
-
-SERVICES = """
-apiVersion: v1
-kind: Service
-metadata: {name: shop}
-spec: {selector: {app: shop}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop-canary}
-spec: {selector: {app: shop}, ports: [{port: 80}]}
-"""
-INGRESS_YAML = """
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: web}
-spec:
-  ingressClassName: nginx
-  rules:
-  - host: shop.local
-    http:
-      paths:
-      - {path: /, pathType: Prefix, backend: {service: {name: shop, port: {number: 80}}}}
-"""
-MESH = """
-apiVersion: networking.istio.io/v1beta1
-kind: VirtualService
-metadata: {name: shop}
-spec:
-  hosts: [shop]
-  http:
-  - name: primary
-    route:
-    - {destination: {host: shop, subset: stable}, weight: 100}
-    - {destination: {host: shop, subset: canary}, weight: 0}
----
-apiVersion: networking.istio.io/v1beta1
-kind: DestinationRule
-metadata: {name: shop}
-spec:
-  host: shop
-  subsets:
-  - {name: stable, labels: {app: shop}}
-  - {name: canary, labels: {app: shop}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: shop}
-spec: {selector: {app: shop}, ports: [{port: 80}]}
-"""
-NGINX: dict[str, Any] = {
-    "stableService": "shop",
-    "canaryService": "shop-canary",
-    "trafficRouting": {"nginx": {"stableIngress": "web"}},
-}
-ISTIO: dict[str, Any] = {
-    "trafficRouting": {
-        "istio": {
-            "virtualService": {"name": "shop", "routes": ["primary"]},
-            "destinationRule": {"name": "shop", "stableSubsetName": "stable", "canarySubsetName": "canary"},
-        }
-    }
-}
-
-
-def rollout(steps: list[dict[str, Any]], canary: dict[str, Any], **spec: Any) -> dict[str, Any]:
-    return {
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Rollout",
-        "metadata": {"name": "shop"},
-        "spec": {
-            "replicas": 10,
-            "selector": {"matchLabels": {"app": "shop"}},
-            "template": {
-                "metadata": {"labels": {"app": "shop"}},
-                "spec": {"containers": [{"name": "shop", "image": "shop:1"}]},
-            },
-            "strategy": {"canary": {"steps": steps, **copy.deepcopy(canary)}},
-            **spec,
-        },
-    }
-
-
-def nginx(steps: list[dict[str, Any]], *, deployed: bool = True, **canary: Any) -> World:
-    world = World()
-    world.apply(SERVICES)
-    world.apply(INGRESS_YAML)
-    world.put(rollout(steps, {**NGINX, **canary}))
-    if deployed:
-        world.settle()
-    return world
-
-
-def istio(steps: list[dict[str, Any]], **canary: Any) -> World:
-    world = World()
-    world.apply(MESH)
-    world.put(rollout(steps, {**ISTIO, **canary}))
-    world.settle()
-    return world
+from tests.shops import INGRESS_YAML, ISTIO, NGINX, SERVICES, istio_shop, nginx_shop, routed_rollout
 
 
 def mesh_weight(world: World) -> int:
@@ -132,7 +34,7 @@ def resume(world: World) -> None:
 
 
 def test_users_move_step_by_step_and_end_on_the_new_version() -> None:
-    world = nginx([{"setWeight": 10}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}])
+    world = nginx_shop([{"setWeight": 10}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}])
     assert world.selected("shop") == world.selected("shop-canary") == "shop:1"
     world.set_image("shop:2")
     world.settle()
@@ -154,7 +56,7 @@ def test_users_move_step_by_step_and_end_on_the_new_version() -> None:
 
 def test_no_user_is_sent_to_pods_that_are_not_there() -> None:
     """At every moment: weight only with available pods, and the old pods stay until nobody is sent to them."""
-    world = nginx([{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}])
+    world = nginx_shop([{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}])
     world.ready_after = timedelta(seconds=5)
 
     def watch() -> None:
@@ -180,7 +82,7 @@ def test_no_user_is_sent_to_pods_that_are_not_there() -> None:
 
 
 def test_abort_moves_users_first_and_pods_after_their_delay() -> None:
-    world = nginx([{"setWeight": 40}, {"pause": {}}])
+    world = nginx_shop([{"setWeight": 40}, {"pause": {}}])
     world.set_image("shop:2")
     world.settle()
     world.log.clear()
@@ -197,7 +99,7 @@ def test_abort_moves_users_first_and_pods_after_their_delay() -> None:
 
 
 def test_abort_does_not_wait_for_a_canary_that_is_gone() -> None:
-    world = nginx([{"setWeight": 40}, {"pause": {}}])
+    world = nginx_shop([{"setWeight": 40}, {"pause": {}}])
     world.set_image("shop:2")
     world.settle()
     for one in world.all(REPLICA_SET):
@@ -208,7 +110,7 @@ def test_abort_does_not_wait_for_a_canary_that_is_gone() -> None:
 
 
 def test_with_abort_delay_0_the_canary_stays_for_ever() -> None:
-    world = nginx([{"setWeight": 40}, {"pause": {}}], abortScaleDownDelaySeconds=0)
+    world = nginx_shop([{"setWeight": 40}, {"pause": {}}], abortScaleDownDelaySeconds=0)
     world.set_image("shop:2")
     world.settle()
     world.patch_status({"abort": True})
@@ -218,7 +120,7 @@ def test_with_abort_delay_0_the_canary_stays_for_ever() -> None:
 
 
 def test_a_smaller_weight_moves_users_before_pods_go() -> None:
-    world = nginx([{"setWeight": 60}, {"pause": {}}, {"setWeight": 20}, {"pause": {}}])
+    world = nginx_shop([{"setWeight": 60}, {"pause": {}}, {"setWeight": 20}, {"pause": {}}])
     world.set_image("shop:2")
     world.settle()
     world.log.clear()
@@ -238,21 +140,21 @@ def test_a_smaller_weight_moves_users_before_pods_go() -> None:
     ],
 )
 def test_set_canary_scale_decides_about_pods_not_users(scale: dict[str, Any], pods: int) -> None:
-    world = nginx([{"setCanaryScale": scale}, {"setWeight": 10}, {"pause": {}}])
+    world = nginx_shop([{"setCanaryScale": scale}, {"setWeight": 10}, {"pause": {}}])
     world.set_image("shop:2")
     world.settle()
     assert (world.weight(), world.sizes()["shop:2"]) == (10, pods)
 
 
 def test_min_pods_lifts_a_small_canary() -> None:
-    world = nginx([{"setWeight": 1}, {"pause": {}}], minPodsPerReplicaSet=2)
+    world = nginx_shop([{"setWeight": 1}, {"pause": {}}], minPodsPerReplicaSet=2)
     world.set_image("shop:2")
     world.settle()
     assert world.sizes()["shop:2"] == 2
 
 
 def test_dynamic_stable_scale_moves_pods_after_users_in_both_directions() -> None:
-    world = nginx([{"setWeight": 40}, {"pause": {}}, {"setWeight": 80}, {"pause": {}}], dynamicStableScale=True)
+    world = nginx_shop([{"setWeight": 40}, {"pause": {}}, {"setWeight": 80}, {"pause": {}}], dynamicStableScale=True)
     world.set_image("shop:2")
     world.settle()
     assert (world.weight(), world.sizes()) == (40, {"shop:1": 6, "shop:2": 4})
@@ -271,7 +173,7 @@ def test_dynamic_stable_scale_moves_pods_after_users_in_both_directions() -> Non
 
 
 def test_promote_full_goes_over_at_once_when_all_pods_are_there() -> None:
-    world = nginx([{"setWeight": 10}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}])
+    world = nginx_shop([{"setWeight": 10}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}])
     world.set_image("shop:2")
     world.settle()
     world.ready_after = timedelta(seconds=5)
@@ -284,7 +186,7 @@ def test_promote_full_goes_over_at_once_when_all_pods_are_there() -> None:
 
 
 def test_a_weight_somebody_else_changed_is_put_right() -> None:
-    world = nginx([{"setWeight": 40}, {"pause": {}}])
+    world = nginx_shop([{"setWeight": 40}, {"pause": {}}])
     world.set_image("shop:2")
     world.settle()
     world.edit(INGRESS, "shop-web-canary", {"metadata": {"annotations": {"nginx.ingress.kubernetes.io/canary-weight": "7"}}})
@@ -295,7 +197,7 @@ def test_a_weight_somebody_else_changed_is_put_right() -> None:
 def test_a_missing_service_is_an_invalid_spec_until_it_appears() -> None:
     world = World()
     world.apply(INGRESS_YAML)
-    world.put(rollout([], NGINX))
+    world.put(routed_rollout([], NGINX))
     world.settle()
     assert 'service "shop" not found' in world.status()["message"]
     assert world.sizes() == {}
@@ -307,7 +209,7 @@ def test_a_missing_service_is_an_invalid_spec_until_it_appears() -> None:
 def test_a_missing_ingress_is_an_invalid_spec_until_it_appears() -> None:
     world = World()
     world.apply(SERVICES)
-    world.put(rollout([], NGINX))
+    world.put(routed_rollout([], NGINX))
     world.settle()
     assert "web" in world.status()["message"]
     world.apply(INGRESS_YAML)
@@ -316,8 +218,8 @@ def test_a_missing_ingress_is_an_invalid_spec_until_it_appears() -> None:
 
 
 def test_another_rollouts_service_is_refused() -> None:
-    world = nginx([])
-    other = rollout([], NGINX)
+    world = nginx_shop([])
+    other = routed_rollout([], NGINX)
     other["metadata"]["name"] = "thief"
     world.put(other)
     world.settle("thief")
@@ -325,7 +227,9 @@ def test_another_rollouts_service_is_refused() -> None:
 
 
 def test_max_traffic_weight_is_the_whole() -> None:
-    world = nginx([{"setWeight": 25}, {"pause": {}}], trafficRouting={"nginx": {"stableIngress": "web"}, "maxTrafficWeight": 1000})
+    world = nginx_shop(
+        [{"setWeight": 25}, {"pause": {}}], trafficRouting={"nginx": {"stableIngress": "web"}, "maxTrafficWeight": 1000}
+    )
     world.set_image("shop:2")
     world.settle()
     annotations = annotations_of(world.get(INGRESS, "shop-web-canary"))
@@ -337,13 +241,13 @@ def test_max_traffic_weight_is_the_whole() -> None:
 
 
 def test_subsets_stand_for_versions_even_before_any_update() -> None:
-    world = istio([{"setWeight": 5}, {"pause": {}}])
+    world = istio_shop([{"setWeight": 5}, {"pause": {}}])
     assert subset(world, "stable") == subset(world, "canary") == "shop:1"
 
 
 def test_a_subset_split_follows_the_steps_and_ends_on_the_new_version() -> None:
     match_traffic = {"setCanaryScale": {"matchTrafficWeight": True}}
-    world = istio([match_traffic, {"setWeight": 5}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}])
+    world = istio_shop([match_traffic, {"setWeight": 5}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}])
     world.set_image("shop:2")
     world.settle()
     assert (mesh_weight(world), world.sizes()) == (5, {"shop:1": 10, "shop:2": 1})
@@ -358,7 +262,7 @@ def test_a_subset_split_follows_the_steps_and_ends_on_the_new_version() -> None:
 
 
 def test_what_a_subset_means_never_changes_together_with_its_weight() -> None:
-    world = istio([{"setWeight": 40}, {"pause": {}}])
+    world = istio_shop([{"setWeight": 40}, {"pause": {}}])
 
     def watch() -> None:
         if mesh_weight(world):
@@ -390,7 +294,7 @@ def test_a_header_route_is_set_by_its_step_and_gone_after_promotion() -> None:
         {"setWeight": 50},
         {"pause": {}},
     ]
-    world = istio(steps, trafficRouting=routing)
+    world = istio_shop(steps, trafficRouting=routing)
     world.set_image("shop:2")
     world.settle()
     names = [one.get("name") for one in world.get(VIRTUAL_SERVICE, "shop")["spec"]["http"]]
@@ -405,13 +309,13 @@ def test_a_header_route_is_set_by_its_step_and_gone_after_promotion() -> None:
 def test_a_step_the_router_cannot_do_is_refused_clearly() -> None:
     match = [{"headerName": "x", "headerValue": {"exact": "1"}}]
     routing = {"nginx": {"stableIngress": "web"}, "managedRoutes": [{"name": "r"}]}
-    world = nginx([{"setHeaderRoute": {"name": "r", "match": match}}], trafficRouting=routing)
+    world = nginx_shop([{"setHeaderRoute": {"name": "r", "match": match}}], trafficRouting=routing)
     assert "setHeaderRoute" in world.status()["message"]
     assert world.status()["phase"] == "Degraded"
 
 
 def test_deleting_mid_update_does_nothing_more() -> None:
-    world = nginx([{"setWeight": 40}, {"pause": {}}])
+    world = nginx_shop([{"setWeight": 40}, {"pause": {}}])
     world.set_image("shop:2")
     world.settle()
     world.edit(ROLLOUT, "shop", {"metadata": {"deletionTimestamp": "2026-03-01T12:00:00Z"}})
@@ -420,7 +324,7 @@ def test_deleting_mid_update_does_nothing_more() -> None:
 
 
 def test_scale_down_delay_revision_limit_keeps_only_the_youngest_old_version() -> None:
-    world = nginx([], scaleDownDelaySeconds=600, scaleDownDelayRevisionLimit=1)
+    world = nginx_shop([], scaleDownDelaySeconds=600, scaleDownDelayRevisionLimit=1)
     for number in (2, 3):
         world.set_image(f"shop:{number}")
         world.settle()
@@ -428,6 +332,6 @@ def test_scale_down_delay_revision_limit_keeps_only_the_youngest_old_version() -
 
 
 def test_the_services_hash_is_written_once() -> None:
-    world = nginx([])
+    world = nginx_shop([])
     patches = [write for write in world.log if isinstance(write, Patch) and write.ref.kind == SERVICE]
     assert len(patches) == 2
