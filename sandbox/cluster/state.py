@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sandbox.cluster.processes import Identity
 
-FOLDERS = ("gateway", "node", "logs")
+FOLDERS = ("gateway", "node", "logs", "load")
 FILES = ("cluster.json", "lock")
 PATTERNS = ("*kubeconfig", "objects.journal*", "*.tmp")
 

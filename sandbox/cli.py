@@ -1,0 +1,244 @@
+"""`rollouts sandbox`: a cluster on this machine for demo, tests and trying things out.
+
+Owns what people type and read. Must not: start processes itself (sandbox.cluster does), or send requests (sandbox.load does).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from kube.errors import ApiError
+from sandbox.cluster import Options, SandboxError, StateFolder, default_state
+from sandbox.cluster.processes import Identity
+from sandbox.cluster.running import down as stop_cluster
+from sandbox.cluster.running import up as start_cluster
+from sandbox.cluster.state import Record
+from sandbox.cluster.traffic import read_shown, show, shown_of, target_of, traffic_text
+from sandbox.load.generator import LoadGenerator
+from sandbox.load.result import Snapshot
+from sandbox.load.view import second_line, summary
+from sandbox.load.wire import Target, Unusable
+
+REPORT_SECONDS = 0.25
+
+state_option = click.option(
+    "--state", type=click.Path(path_type=Path), help=f"Folder of the sandbox.  [default: {default_state()}]"
+)
+
+
+@click.group(
+    "sandbox", help="A cluster on this machine: API server, pods as processes, a gateway and Prometheus, without containers."
+)
+def group() -> None:
+    """Hold the commands."""
+
+
+@group.command("up", help="Start a sandbox. Stays in the foreground until Ctrl-C, unless --detach.")
+@state_option
+@click.option("--detach", "-d", is_flag=True, help="Return when it is up; it runs until `rollouts sandbox down`.")
+@click.option(
+    "--control-plane", type=click.Choice(["embedded"]), default="embedded", show_default=True, help="Which API server to run."
+)
+@click.option("--prometheus", metavar="PATH|none", help="The Prometheus binary.  [default: the one on PATH or in .tools]")
+@click.option("--with-controller", is_flag=True, help="Run `rollouts controller` in it too.")
+@click.option("--api-port", default=0, help="Port of the API server; 0 is any free one.")
+@click.option("--ingress-port", default=0, help="Port where Ingresses are served; 0 is any free one.")
+@click.option("--prometheus-port", default=0, help="Port of Prometheus; 0 is any free one.")
+def up(
+    *,
+    state: Path | None,
+    detach: bool,
+    control_plane: str,
+    prometheus: str | None,
+    with_controller: bool,
+    api_port: int,
+    ingress_port: int,
+    prometheus_port: int,
+) -> None:
+    """Start a sandbox."""
+    folder = _folder(state)
+    options = Options(
+        api_port=api_port,
+        ingress_port=ingress_port,
+        prometheus_port=prometheus_port,
+        prometheus=prometheus,
+        with_controller=with_controller,
+    )
+    with _plainly():
+        began = time.monotonic()
+        supervisor = start_cluster(folder, options, attached=not detach)
+        click.echo(up_text(folder, folder.running(), control_plane, took_seconds=time.monotonic() - began))
+        if detach:
+            supervisor.returncode = 0  # it is on its own from here: nobody waits for it
+            return
+        click.echo("\nCtrl-C stops it.")
+        with _signals_as_interrupt(), contextlib.suppress(KeyboardInterrupt):
+            supervisor.wait()
+        stop_cluster(folder)
+
+
+def up_text(folder: StateFolder, record: Record, control_plane: str, *, took_seconds: float) -> str:
+    """Return what runs where, and how to use it."""
+    missing = "not installed; analysis with Prometheus will not work (apt-get install prometheus, or --prometheus PATH)"
+    rows = (
+        ("API server", f"{record.server} ({control_plane})"),
+        ("gateway", f"http://{record.ingress}  (Ingresses and Istio Gateways, by Host)"),
+        ("names", f"http_proxy={record.name_proxy}  (http://NAME.NAMESPACE.svc.cluster.local)"),
+        ("Prometheus", record.prometheus or missing),
+        ("logs", str(folder.path / "logs")),
+    )
+    lines = [f"The sandbox is up ({took_seconds:.1f} s).", *(f"  {name:<11} {text}" for name, text in rows)]
+    return "\n".join([*lines, "", f"export KUBECONFIG={folder.kubeconfig}"])
+
+
+@group.command("down", help="Stop a sandbox and remove what it kept; also after a crash.")
+@state_option
+def down(*, state: Path | None) -> None:
+    """Stop a sandbox."""
+    folder = _folder(state)
+    with _plainly():
+        found = stop_cluster(folder)
+    click.echo(f"The sandbox in {folder.path} is down." if found else f"No sandbox runs in {folder.path}.")
+
+
+@group.command(
+    "status", help="Show what runs, where, and whether it is ready. Exit code 1 when there is none, or a part is not ready."
+)
+@state_option
+def status(*, state: Path | None) -> None:
+    """Show the parts."""
+    with _plainly():
+        record = _folder(state).running()
+    click.echo(status_text(record))
+    if not all(part.ready and part.process.alive for part in record.parts):
+        raise SystemExit(1)
+
+
+def status_text(record: Record) -> str:
+    """Return the table of parts."""
+    rows = [("PART", "PID", "ADDRESS", "READY", "RESTARTS", "AGE")]
+    for part in record.parts:
+        alive = part.process.alive
+        ready = "yes" if alive and part.ready else "no" if alive else "ended"
+        age = f"{part.process.age_seconds:.0f}s" if alive else "-"
+        rows.append((part.name, str(part.process.pid), part.address or "-", ready, str(part.restarts), age))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+@group.command(
+    "load", help="Send steady traffic to NAME: an Ingress (by its host), a Service, or an http:// URL with a name of the cluster."
+)
+@click.argument("name")
+@state_option
+@click.option("--namespace", "-n", default="default", show_default=True, help="Where NAME is.")
+@click.option("--rps", default=50.0, show_default=True, help="Requests per second.")
+@click.option("--duration", type=float, help="Seconds; until Ctrl-C when not given.")
+@click.option("--path", default="/", show_default=True, help="Path to ask for.")
+def load(*, name: str, state: Path | None, namespace: str, rps: float, duration: float | None, path: str) -> None:
+    """Send traffic; exit code 1 when requests were lost."""
+    folder = _folder(state)
+    with _plainly():
+        target = target_of(folder, name, namespace=namespace, path=path)
+        found = asyncio.run(_send(target, folder.path / "load", name, rps=rps, seconds=duration))
+    click.echo(summary(found))
+    if found.lost:
+        raise SystemExit(1)
+
+
+async def _send(target: Target, folder: Path, name: str, *, rps: float, seconds: float | None) -> Snapshot:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    generator = LoadGenerator(target, rps=rps)
+    async with generator, asyncio.TaskGroup() as group:
+        reporter = group.create_task(_report(generator, folder, name, rps))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await stop.wait()
+        reporter.cancel()
+    return generator.snapshot()
+
+
+async def _report(generator: LoadGenerator, folder: Path, name: str, rps: float) -> None:
+    """Print a line for each second, and write the figures down for `rollouts sandbox traffic`."""
+    sender = Identity.of(os.getpid())
+    assert sender is not None, "this process runs"
+    printed = 0
+    try:
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            found = generator.snapshot()
+            show(folder, shown_of(name, sender, rps=rps, snapshot=found))
+            for second in found.seconds[:-1]:
+                if second.epoch > printed:
+                    click.echo(second_line(second))
+                    printed = second.epoch
+    finally:
+        (folder / f"{sender.pid}.json").unlink(missing_ok=True)
+
+
+@group.command(
+    "traffic", help="Show who answers the running loads: shares by version and pod, failures, losses. Live in a terminal."
+)
+@state_option
+@click.option("--once", is_flag=True, help="Print once, also in a terminal.")
+def traffic(*, state: Path | None, once: bool) -> None:
+    """Show who answers."""
+    folder = _folder(state)
+    with _plainly():
+        folder.running()
+        loads = read_shown(folder.path / "load")
+        if not loads:
+            raise SandboxError("no load runs; start one with `rollouts sandbox load NAME`")
+        if once or not sys.stdout.isatty():
+            click.echo(traffic_text(loads))
+            return
+        _live(folder)
+
+
+def _live(folder: StateFolder) -> None:
+    from rich.live import Live
+    from rich.text import Text
+
+    with contextlib.suppress(KeyboardInterrupt), Live(refresh_per_second=8) as live:
+        while loads := read_shown(folder.path / "load"):
+            live.update(Text(traffic_text(loads)))
+            time.sleep(REPORT_SECONDS)
+
+
+def _folder(state: Path | None) -> StateFolder:
+    return StateFolder((state or default_state()).absolute())
+
+
+@contextlib.contextmanager
+def _plainly() -> Iterator[None]:
+    """Turn what can go wrong into one plain sentence."""
+    try:
+        yield
+    except (SandboxError, ApiError, Unusable, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@contextlib.contextmanager
+def _signals_as_interrupt() -> Iterator[None]:
+    """Treat SIGTERM and SIGHUP as Ctrl-C."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
