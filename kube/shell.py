@@ -1,0 +1,183 @@
+"""The process around the controllers, by kopf: start-up, clean-up, signals, credentials, liveness.
+
+The only module that imports kopf, and only when it runs (that import takes a second). kopf sees no resource of ours: it watches
+nothing, posts nothing, and writes nothing into objects. Must not: know what is being managed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from kube import identity
+from kube.config import Connection
+
+if TYPE_CHECKING:
+    import kopf
+
+logger = logging.getLogger(__name__)
+
+Manage: TypeAlias = Callable[[], Awaitable[None]]
+Probe: TypeAlias = Callable[[], Any]
+"""Returns what liveness tells about one thing: JSON."""
+
+MANAGER_STOPS_SECONDS = 20.0
+"""How long the manager may take to finish writes under way and to give back its lease."""
+
+
+@dataclass(slots=True)
+class _Managed:
+    """The manager while it runs."""
+
+    stop: asyncio.Event
+    task: asyncio.Future[None] | None = None
+    failure: BaseException | None = field(default=None, repr=False)
+
+
+async def operate(
+    manage: Manage,
+    *,
+    connection: Connection,
+    probes: Mapping[str, Probe] = {},
+    namespaces: Sequence[str] = (),
+    liveness: str | None = None,
+    ready: asyncio.Event | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Run the manager inside a kopf operator until it ends, `stop` is set, or the process is told to terminate.
+
+    Args:
+        manage: runs until cancelled, and cleans up then.
+        connection: the cluster, for what kopf itself asks (versions and kinds, once).
+        probes: what the liveness endpoint reports, by name: ages of feeds, for one.
+        namespaces: those we work in; empty for all.
+        liveness: URL to serve, as `http://0.0.0.0:8080/healthz`; none when absent.
+        ready: set once the manager was started.
+        stop: set it to end.
+
+    Raises:
+        Exception: whatever ended the manager, after everything was cleaned up.
+    """
+    import kopf
+
+    managed = _Managed(stop or asyncio.Event())
+    await kopf.operator(
+        registry=_registry(manage, managed, connection, probes),
+        settings=_settings(),
+        standalone=True,
+        clusterwide=not namespaces,
+        namespaces=list(namespaces),
+        liveness_endpoint=liveness,
+        ready_flag=ready,
+        stop_flag=managed.stop,
+    )
+    if managed.failure is not None:
+        raise managed.failure
+
+
+def _settings() -> kopf.OperatorSettings:
+    """Return settings under which kopf keeps out of the cluster's objects."""
+    import kopf
+
+    class NoDifferences(kopf.DiffBaseStorage):
+        """Remembers nothing in objects."""
+
+        def build(self, *, body: Any, extra_fields: Any = None) -> Any:
+            return {}
+
+        def fetch(self, *, body: Any) -> Any:
+            return {}
+
+        def store(self, *, body: Any, patch: Any, essence: Any) -> None:
+            return None
+
+    class NoProgress(kopf.ProgressStorage):
+        """Remembers nothing in objects."""
+
+        def fetch(self, *, key: Any, body: Any) -> Any:
+            return None
+
+        def store(self, *, key: Any, record: Any, body: Any, patch: Any) -> None:
+            return None
+
+        def purge(self, *, key: Any, body: Any, patch: Any) -> None:
+            return None
+
+        def touch(self, *, body: Any, patch: Any, value: Any) -> None:
+            return None
+
+        def clear(self, *, essence: Any) -> Any:
+            return essence
+
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.persistence.diffbase_storage = NoDifferences()
+    settings.persistence.progress_storage = NoProgress()
+    return settings
+
+
+def _registry(manage: Manage, managed: _Managed, connection: Connection, probes: Mapping[str, Probe]) -> kopf.OperatorRegistry:
+    import kopf
+
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.startup(registry=registry)
+    async def start(**_: Any) -> None:
+        managed.task = asyncio.ensure_future(_supervise(manage, managed))
+
+    @kopf.on.cleanup(registry=registry)
+    async def finish(**_: Any) -> None:
+        if managed.task is not None:
+            managed.task.cancel()
+            await asyncio.wait([managed.task], timeout=MANAGER_STOPS_SECONDS)
+
+    @kopf.on.login(registry=registry)
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        return await asyncio.to_thread(_connection_info, connection)
+
+    for name, probe in probes.items():
+        _register_probe(registry, name, probe)
+    return registry
+
+
+def _register_probe(registry: kopf.OperatorRegistry, name: str, probe: Probe) -> None:
+    import kopf
+
+    @kopf.on.probe(registry=registry, id=name)
+    async def report(**_: Any) -> Any:
+        return probe()
+
+
+async def _supervise(manage: Manage, managed: _Managed) -> None:
+    """Run the manager; when it ends by itself the process has nothing left to do."""
+    try:
+        await manage()
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # handed to whoever called `operate`
+        managed.failure = error
+    finally:
+        managed.stop.set()
+
+
+def _connection_info(connection: Connection) -> kopf.ConnectionInfo:
+    import kopf
+
+    credentials, connection = identity.credentials_of(connection)
+    scheme, _, secret = credentials.headers().get("authorization", "").partition(" ")
+    return kopf.ConnectionInfo(
+        server=connection.server,
+        ca_path=connection.ca_file,
+        ca_data=connection.ca_data,
+        insecure=connection.insecure or None,
+        scheme=scheme or None,
+        token=secret or None,
+        certificate_data=connection.client_certificate,
+        private_key_data=connection.client_key,
+        proxy_url=connection.proxy_url,
+        default_namespace=connection.namespace,
+    )
