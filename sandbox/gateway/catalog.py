@@ -95,7 +95,7 @@ def catalog_of(world: World, settings: Settings, notes: Notes) -> Catalog:
     ports: dict[Key, tuple[ServicePort, ...]] = {}
     for service in world.services:
         try:
-            ports[key_of(service)] = tuple(_ports(service, notes))
+            ports[key_of(service)] = _distinct(_ports(service, notes), service, notes)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             notes.add(service, f"left out, its spec cannot be read ({error!r})")
     by_port = _endpoints(world)
@@ -147,12 +147,37 @@ def _ports(service: Object, notes: Notes) -> Iterable[ServicePort]:
         )
 
 
+def _distinct(ports: Iterable[ServicePort], service: Object, notes: Notes) -> tuple[ServicePort, ...]:
+    """Keep one port of each number, in range."""
+    found: dict[int, ServicePort] = {}
+    for port in ports:
+        if not is_port(port.port):
+            notes.add(service, f"port {port.port} left out: it is not from 1 to 65535")
+        elif found.setdefault(port.port, port) is not port:
+            notes.add(service, f"port {port.port} ({port.name}) left out: {found[port.port].name} has the number already")
+    return tuple(found.values())
+
+
+def is_port(number: int) -> bool:
+    """Tell whether TCP has such a port."""
+    return 0 < number < 65536
+
+
+def is_address(text: str) -> bool:
+    """Tell whether this is an IP address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _loopback(service: Object, address: str, notes: Notes) -> str:
     if address in ("", "None"):
         return ""
-    if ipaddress.ip_address(address).is_loopback:
+    if is_address(address) and ipaddress.ip_address(address).is_loopback:
         return address
-    notes.add(service, f"no listener: its clusterIP {address} is not a loopback address; it is reached by name only")
+    notes.add(service, f"no listener: its clusterIP {address!r} is not a loopback address; it is reached by name only")
     return ""
 
 
@@ -173,7 +198,7 @@ def _endpoints(world: World) -> Mapping[tuple[str, str, str], list[Endpoint]]:
         if not service:
             continue
         for port in piece.get("ports") or ():
-            if port.get("port"):
+            if isinstance(port.get("port"), int) and is_port(port["port"]):
                 group = found[namespace_of(piece), service, str(port.get("name") or "")]
                 for one in _ready(piece, int(port["port"]), pods):
                     group[one.address, one.port] = one
@@ -189,8 +214,8 @@ def _ready(piece: Object, port: int, pods: Mapping[Key, Object]) -> Iterable[End
         pod = pods.get((target.get("namespace") or namespace_of(piece), str(target.get("name"))))
         if pod is not None and is_deleting(pod):
             continue
-        for address in endpoint.get("addresses") or ():
-            yield Endpoint(str(address), port, labels_of(pod) if pod is not None else {})
+        for address in filter(is_address, map(str, endpoint.get("addresses") or ())):
+            yield Endpoint(address, port, labels_of(pod) if pod is not None else {})
 
 
 def _with_subsets(catalog: Catalog, rules: Iterable[Object], *, settings: Settings, notes: Notes) -> Catalog:

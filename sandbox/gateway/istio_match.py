@@ -101,6 +101,8 @@ def _header(name: str, value: Mapping[str, Any]) -> Json:
 
 
 def _query(name: str, value: Mapping[str, Any]) -> Json:
+    if not name:
+        raise Unserved("a query parameter without a name")
     kind, text = _kind(value)
     return {"name": name, "present_match": True} if kind == "" else {"name": name, "string_match": _string(kind, text)}
 
@@ -115,7 +117,7 @@ def _kind(value: Mapping[str, Any]) -> tuple[str, str]:
         text = value.get(kind)
         if text is None:
             continue
-        if kind == "regex" and not is_regex(str(text)):
+        if kind == "regex" and (not text or not is_regex(str(text))):
             raise Unserved(f"{text!r} is no RE2 expression")
         if kind == "prefix" and not text:
             return "", ""

@@ -107,7 +107,8 @@ def _names_table(routes: Mapping[ServicePort, list[Json]], istio: Istio, setting
     once = Counter((port.service, port.port) for port in routes)
     hosts, taken = [], set[str]()
     for port, ways in routes.items():
-        domains = list(_names(port, settings, short=once[port.service, port.port] == 1))
+        names = _names(port, settings, short=once[port.service, port.port] == 1)
+        domains = [name for name in names if name not in taken]  # Envoy takes no name twice
         taken.update(domains)
         hosts.append(virtual_host(_fqdn(port, settings), domains, [_tunnel(port, settings), *ways]))
     for host, source in istio.by_name.items():
