@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import random
 import ssl
 from collections import OrderedDict
@@ -68,6 +69,11 @@ class HttpTransport:
     _pools: OrderedDict[_ClientKey, _Pool] = field(default_factory=OrderedDict)
     _contexts: dict[bool, ssl.SSLContext] = field(default_factory=dict)
     _credentials: Credentials = field(default_factory=Credentials)
+
+    def __post_init__(self) -> None:
+        """Keep the libraries' own logs quiet: they write whole URLs and headers, with the secrets in them."""
+        for name in ("httpx", "httpcore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request and return the answer, whatever its HTTP status, within `timeout_seconds` in all.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,20 +18,21 @@ class Server:
     """A loopback server; `script` answers, `seen` has what came in."""
 
     port: int = 0
+    scheme: str = "http"
     seen: list[tuple[str, str, dict[str, str], str]] = field(default_factory=list)
     peers: set[Any] = field(default_factory=set)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def headers(self, name: str) -> list[str | None]:
         return [headers.get(name.lower()) for _, _, headers, _ in self.seen]
 
 
 @asynccontextmanager
-async def serving(script: Script) -> AsyncIterator[Server]:
-    server = Server()
+async def serving(script: Script, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+    server = Server(scheme="https" if tls else "http")
 
     async def handle(request: web.Request) -> web.StreamResponse:
         headers = {key.lower(): value for key, value in request.headers.items()}
@@ -40,9 +42,9 @@ async def serving(script: Script) -> AsyncIterator[Server]:
 
     app = web.Application()
     app.router.add_route("*", "/{rest:.*}", handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     server.port = runner.addresses[0][1]
     try:

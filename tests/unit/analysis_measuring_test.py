@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -100,6 +101,23 @@ async def test_the_answer_is_judged(body: str, conditions: dict[str, str], phase
     assert measured.phase == phase
     assert measured.value == body.replace(" ", "")
     assert bool(measured.message) == (phase == "Error")
+
+
+@pytest.mark.parametrize(
+    ("result", "phase", "message"),
+    [
+        pytest.param([], "Error", "metric result is nil or empty: no data returned from the metric provider", id="no series"),
+        pytest.param([{"metric": {}, "value": [1, "NaN"]}], "Failed", "", id="0/0 is a value, so the condition is false"),
+        pytest.param([{"metric": {}, "value": [1, "0.96"]}], "Successful", "", id="a good rate"),
+    ],
+)
+async def test_no_data_is_an_error_and_not_a_number_is_a_failure(result: list[Any], phase: str, message: str) -> None:
+    body = json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}})
+    prometheus = {"address": "http://prometheus", "query": "rate"}
+    metric = {"name": "rate", "provider": {"prometheus": prometheus}, "successCondition": "result[0] >= 0.95"}
+    measured = await a_measurement(Wire(a_body(body)), metric)
+    assert measured.phase == phase
+    assert message in measured.message
 
 
 async def test_arguments_and_secrets_fill_the_request() -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import shutil
 import socket
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -403,3 +407,53 @@ async def test_few_connections_are_kept_open() -> None:
             request = HttpRequest(method="GET", url=server.url, authentication={"basicAuth": {"username": user, "password": "p"}})
             assert (await transport.send(request)).status == 200
         assert len(transport._pools) == 2
+
+
+async def test_urls_and_headers_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(answers(OK)) as server, a_transport() as transport:
+        with caplog.at_level("DEBUG"):
+            await transport.send(HttpRequest(method="GET", url=f"{server.url}/?key=hunter2", headers=(("X-Key", "hunter2"),)))
+    assert len(server.seen) == 1
+    assert "hunter2" not in caplog.text
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody trusts, with its key in the same file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    command = (
+        f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout {folder}/key"
+    )
+    subprocess.run([openssl, *command.split(), "-out", f"{folder}/certificate"], check=True, capture_output=True)
+    both = folder / "both.pem"
+    both.write_text((folder / "certificate").read_text() + (folder / "key").read_text())
+    return both
+
+
+def tls_of(certificate: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context
+
+
+async def test_an_unknown_certificate_is_refused_with_advice(certificate: Path) -> None:
+    async with serving(answers(OK), tls=tls_of(certificate)) as server, a_transport() as transport:
+        with pytest.raises(TransportError, match="trust its certificate with SSL_CERT_FILE, or set insecure: true"):
+            await transport.send(HttpRequest(method="GET", url=server.url))
+    assert server.seen == []
+
+
+async def test_an_insecure_metric_accepts_any_certificate_for_itself_alone(certificate: Path) -> None:
+    async with serving(answers(OK), tls=tls_of(certificate)) as server, a_transport() as transport:
+        assert (await transport.send(HttpRequest(method="GET", url=server.url, insecure=True))).status == 200
+        with pytest.raises(TransportError, match="certificate"):
+            await transport.send(HttpRequest(method="GET", url=server.url))
+
+
+async def test_certificates_of_the_environment_are_trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    async with serving(answers(OK), tls=tls_of(certificate)) as server, a_transport() as transport:
+        assert (await transport.send(HttpRequest(method="GET", url=server.url))).status == 200
