@@ -12,13 +12,13 @@ from typing import Any
 import yaml
 from workloads_harness import LoopClock
 
-from crds.manifests import custom_resource_definitions
 from kube.client import Client
-from kube.kinds import ANALYSIS_RUN, CORE_EVENT, CUSTOM_RESOURCE_DEFINITION, REPLICA_SET, ROLLOUT, Kind, ObjectRef
+from kube.kinds import ANALYSIS_RUN, CORE_EVENT, REPLICA_SET, ROLLOUT, Kind, ObjectRef
 from kube.objects import Object, name_of
 from rollouts.manager import Manager, Options
 from rollouts.rollout.gather import KINDS
 from sandbox.apiserver.inprocess import InProcessTransport
+from sandbox.apiserver.installing import install_all
 from sandbox.apiserver.server import ApiServer
 from sandbox.node.cluster import SimulatedCluster, simulated_cluster
 
@@ -148,8 +148,7 @@ async def running(*, ready_after: float = 0.0, gone_after: float = 0.0) -> Async
     clock = LoopClock()
     server = ApiServer(clock=clock, seed=1)
     client = Client(InProcessTransport(server, user="person"), clock=clock)
-    for definition in custom_resource_definitions():
-        await client.create(CUSTOM_RESOURCE_DEFINITION, definition)
+    await install_all(server)
     delays = {"ready_after": timedelta(seconds=ready_after), "gone_after": timedelta(seconds=gone_after)}
     async with simulated_cluster(client, clock, **delays) as simulated:
         manager, task = start_controller(server)
