@@ -32,6 +32,14 @@ class InvalidRouting(RoutingError):
         super().__init__(message, reason="InvalidSpec")
 
 
+class MissingObject(InvalidRouting):
+    """An object that the spec names does not exist, or not yet; `reason` is the event reason of its kind."""
+
+    def __init__(self, message: str, *, reason: str = "InvalidSpec") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """A further version that gets a fixed share (an experiment's): its Service, pod hash and weight."""

@@ -13,7 +13,7 @@ from typing import Any
 from kube.kinds import ObjectRef
 from kube.objects import Object
 from kube.plan import Patch, Write
-from routers.base import HeaderRoute, InvalidRouting, MirrorRoute, Objects, RoutingError, RoutingSpec, Split
+from routers.base import HeaderRoute, InvalidRouting, MirrorRoute, MissingObject, Objects, RoutingError, RoutingSpec, Split
 from routers.istio_config import FIELD, Selection, Sides, checked_selections, selections, sides_of, subsets_of
 from routers.istio_managed import managed_routes, recognised
 from routers.istio_routes import PROTOCOLS, TOTAL, chosen_routes, observed_in, reweighed, routes_of
@@ -54,6 +54,8 @@ class Istio:
         """Check that the objects exist, the routes can be told apart, and both versions are in each of them."""
         try:
             self.desired(spec, Split(canary=0), objects)
+        except InvalidRouting:
+            raise
         except RoutingError as error:
             raise InvalidRouting(str(error)) from error
 
@@ -112,7 +114,7 @@ def _all_steered(spec: RoutingSpec, sides: Sides, objects: Objects) -> list[_Ste
 def _steered(spec: RoutingSpec, selection: Selection, sides: Sides, objects: Objects) -> _Steered:
     found = selection.find(spec.namespace, objects)
     if found is None:
-        raise RoutingError(
+        raise MissingObject(
             f'{FIELD}.virtualService.name: Invalid value: "{selection.name}": '
             f"{selection.refs(spec.namespace)[-1]} not found; create it",
             reason="VirtualServiceNotFound",

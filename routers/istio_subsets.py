@@ -12,7 +12,7 @@ from typing import Any
 from kube.kinds import ObjectRef
 from kube.objects import Object
 from kube.plan import Patch, Write
-from routers.base import InvalidRouting, Objects, RoutingError, RoutingSpec, Split
+from routers.base import InvalidRouting, MissingObject, Objects, RoutingSpec, Split
 from routers.istio_config import FIELD, Sides, Subsets
 from routers.shape import annotations_in, mapping, mappings, owner_name, sequence, text, version
 
@@ -24,14 +24,14 @@ def subset_writes(spec: RoutingSpec, split: Split, *, sides: Sides, objects: Obj
     """Return the write that makes the subsets select the versions; none in host split or when they do already.
 
     Raises:
-        RoutingError: the DestinationRule does not exist.
+        MissingObject: the DestinationRule does not exist.
         InvalidRouting: it lacks one of the subsets.
     """
     if (names := sides.subsets) is None:
         return []
     rule = objects.by_ref.get(names.rule)
     if rule is None:
-        raise RoutingError(
+        raise MissingObject(
             f'{FIELD}.destinationRule.name: Invalid value: "{names.rule.name}": {names.rule} not found; create it',
             reason="DestinationRuleNotFound",
         )

@@ -14,7 +14,7 @@ from typing import Any
 from kube.kinds import INGRESS, ObjectRef
 from kube.objects import Object
 from kube.plan import Create, Patch, Write
-from routers.base import InvalidRouting, Objects, RoutingError, RoutingSpec, Split
+from routers.base import InvalidRouting, MissingObject, Objects, RoutingError, RoutingSpec, Split
 from routers.shape import annotations_in, both_services, canary_strategy, mapping, mappings, metadata, owner_name, text, texts
 
 DEFAULT_PREFIX = "nginx.ingress.kubernetes.io"
@@ -41,6 +41,8 @@ class Nginx:
         """Check that the stable Ingresses exist, lead to the stable Service, and that the canary's names are free."""
         try:
             self.desired(spec, Split(canary=0), objects)
+        except InvalidRouting:
+            raise
         except RoutingError as error:
             raise InvalidRouting(str(error)) from error
 
@@ -51,7 +53,9 @@ class Nginx:
         for name in _checked_names(spec):
             stable = objects.find(INGRESS, spec.namespace, name)
             if stable is None:
-                raise RoutingError(f'{_field(spec)}: Invalid value: "{name}": Ingress {spec.namespace}/{name} not found; create it')
+                raise MissingObject(
+                    f'{_field(spec)}: Invalid value: "{name}": Ingress {spec.namespace}/{name} not found; create it'
+                )
             body = _canary_ingress(spec, split, stable=stable, stable_name=name)
             writes += _write(spec, body, objects.find(INGRESS, spec.namespace, body["metadata"]["name"]))
         return writes

@@ -24,7 +24,7 @@ class KubeCommand(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run it with the options given here, or before it."""
-        ctx.obj = Session(_given(ctx), prog=str(ctx.find_root().info_name))
+        ctx.obj = session_of(ctx)
         return super().invoke(ctx)
 
     def _clashes(self, option: click.Option) -> bool:
@@ -32,6 +32,11 @@ class KubeCommand(click.Command):
         used = {flag for param in self.params for flag in param.opts}
         option.opts = [flag for flag in option.opts if flag not in used]
         return not option.opts
+
+
+def session_of(ctx: click.Context) -> Session:
+    """Return what the connection options of a command and of those before it say."""
+    return Session(_given(ctx), prog=str(ctx.find_root().info_name))
 
 
 def _given(ctx: click.Context) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from rollouts.cli.patches import Refused
 COMMANDS: Mapping[str, Lazy] = {
     "abort": Lazy("rollouts.cli.commands_change:abort", "Abort a rollout."),
     "completion": Lazy("rollouts.cli.completion:completion", "Generate a completion script for a shell."),
-    "controller": Lazy("rollouts.cli.commands_other:controller", "Run the controller."),
+    "controller": Lazy("rollouts.app:command", "Run the controller."),
     "create": Lazy("rollouts.cli.commands_create:create", "Create a resource."),
     "explain": Lazy("rollouts.cli.commands_explain:explain", "Say what a rollout waits for and what comes next."),
     "get": Lazy("rollouts.cli.commands_get:get", "Get details about rollouts."),
@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "status": Lazy("rollouts.cli.commands_status:status", "Show the status of a rollout."),
     "terminate": Lazy("rollouts.cli.commands_create:terminate", "Terminate an analysis run."),
     "undo": Lazy("rollouts.cli.commands_change:undo", "Undo a rollout."),
-    "version": Lazy("rollouts.cli.commands_other:version", "Print version."),
+    "version": Lazy("rollouts.cli.commands_version:version", "Print version."),
 }
 PLUGINS: Mapping[str, str] = {"kubectl-argo-rollouts": "kubectl argo rollouts", "kubectl-rollouts": "kubectl rollouts"}
 
