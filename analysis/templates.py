@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from analysis.arguments import Argument, field_value, merge_arguments
 from analysis.errors import InvalidAnalysis, TemplateNotFound
+from analysis.shapes import check_shape
 from kube.kinds import ANALYSIS_RUN, ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE
 from kube.objects import Object
 
@@ -79,7 +80,9 @@ def _collect(ref: TemplateRef, lookup: Lookup, found: dict[TemplateRef, Object],
     if template is None:
         raise TemplateNotFound(ref.kind, ref.name)
     found[ref] = template
-    for nested in references(template.get("spec") or {}):
+    spec = template.get("spec") or {}
+    check_shape(spec)
+    for nested in references(spec):
         _collect(nested, lookup, found, (*path, ref))
 
 
@@ -93,6 +96,8 @@ def flatten(templates: Sequence[Object]) -> Flattened:
         InvalidAnalysis: a name comes twice, or two defaults differ.
     """
     specs = [template.get("spec") or {} for template in templates]
+    for spec in specs:
+        check_shape(spec)
     return Flattened(
         metrics=_concatenated(specs, field="metrics", key="name", what="two metrics"),
         arguments=_merged_defaults(specs),

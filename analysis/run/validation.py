@@ -13,6 +13,7 @@ from analysis.arguments import Argument, secret_references, substitute, tags
 from analysis.errors import InvalidAnalysis
 from analysis.redaction import REDACTED
 from analysis.run.metrics import DEFAULT_RETENTION, Metric, matching, read_metrics, read_number
+from analysis.shapes import check_shape
 from kube.objects import Object
 
 _PLACEHOLDERS: Mapping[str, Any] = {
@@ -32,6 +33,10 @@ def resolve(spec: Mapping[str, Any], *, served: Collection[str]) -> tuple[Metric
     Raises:
         InvalidAnalysis: the text is the message of the run.
     """
+    try:
+        check_shape(spec)
+    except InvalidAnalysis as error:
+        raise InvalidAnalysis(f"Analysis spec invalid: {error}") from None
     arguments: Sequence[Argument] = spec.get("args") or ()
     try:
         values = tags(arguments, secrets=dict.fromkeys(secret_references(arguments), REDACTED))
@@ -68,6 +73,7 @@ def validate_template(
     spec = template.get("spec") or {}
     known = {f"args.{argument['name']}": str(argument["value"]) for argument in arguments if argument.get("value") is not None}
     try:
+        check_shape(spec)
         metrics = _read_with_placeholders(spec, known, served)
         _with_rules(metrics, spec)
     except InvalidAnalysis as error:

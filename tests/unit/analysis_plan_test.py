@@ -365,6 +365,19 @@ def test_history_is_trimmed_and_counters_are_not(rules: list[Any], kept: int) ->
             id="an argument nobody declared",
         ),
         pytest.param(
+            a_run(a_metric("a"), args="x"), "Analysis spec invalid: args must be a list", id="a text where a list belongs"
+        ),
+        pytest.param(a_run(a_metric("a"), args=["x"]), "args[0] must be an object", id="a text where an object belongs"),
+        pytest.param(a_run(a_metric("a"), args=[{"value": "x"}]), "args[0].name must be a text", id="an argument without name"),
+        pytest.param(
+            a_run(a_metric("a"), args=[{"name": "x", "value": 5}]), "args[0].value must be a text; put it in quotes", id="a number"
+        ),
+        pytest.param(
+            a_run({"name": "a", "provider": {"web": "http://x"}}),
+            "metrics[0].provider.web must be an object",
+            id="a provider as text",
+        ),
+        pytest.param(
             a_run(a_metric("a"), args=[{"name": "host"}]),
             "Unable to resolve metric arguments: args.host was not resolved",
             id="an argument without a value",

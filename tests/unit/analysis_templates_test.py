@@ -99,6 +99,8 @@ def test_declarations_of_one_argument_are_merged(first: Any, second: Any, merged
             "two Measurement Retention metric rules have the same name 'm'",
             id="a retention rule comes twice",
         ),
+        pytest.param([a_template("x", args=["host"])], "args[0] must be an object", id="an argument that is a text"),
+        pytest.param([a_template("x", dryRun="all")], "dryRun must be a list", id="rules that are a text"),
     ],
 )
 def test_templates_that_contradict_each_other_are_refused(templates: list[Object], text: str) -> None:
