@@ -1,6 +1,6 @@
 """`rollouts controller`: reads the flags, connects, and runs the controllers until it is told to stop.
 
-Owns the flags (spec/rollout.md 5.4) and the order of starting and stopping. Must not: know what any controller decides.
+Owns the flags (spec/rollout.md 5.4), who leads, and the order of starting and stopping. Must not: know what a controller decides.
 """
 
 from __future__ import annotations
@@ -8,56 +8,91 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
-from collections.abc import Sequence
-from dataclasses import dataclass
+import socket
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 
 import click
 
 from kube.client import Client
-from kube.clock import SystemClock
-from kube.config import connect, load
+from kube.clock import Clock, SystemClock
+from kube.config import Connection, connect, load
 from kube.errors import InvalidConfig
+from kube.leases import LEASE_NAME, Elector, Times
 from kube.logs import set_up
+from kube.shell import operate
 from rollouts.manager import Manager, Options
 
 logger = logging.getLogger("rollouts")
+
+
+class LeaseLost(Exception):
+    """Another replica leads, or nobody could be asked: this one has stopped writing and should be started anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flags:
     """What was asked for on the command line."""
 
-    kubeconfig: str | None
-    context: str | None
-    namespaces: tuple[str, ...]
+    connection: Connection
     options: Options
+    leader_elect: bool = True
+    times: Times = field(default_factory=Times)
+    health_port: int = 0
+    """Port of `/healthz`; 0 serves none."""
+    health_host: str = ""
 
 
 async def serve(flags: Flags) -> None:
-    """Run the controllers until SIGTERM or SIGINT.
+    """Run the controllers until the process is told to stop.
 
     Raises:
-        InvalidConfig: no cluster is known.
+        LeaseLost: the lease went to another replica.
     """
-    client = Client(connect(load(flags.kubeconfig, flags.context)))
-    manager = Manager(client=client, clock=SystemClock(), options=flags.options)
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    work = asyncio.create_task(manager.run(), name="manager")
-    waiting = asyncio.create_task(stopped.wait())
+    client, clock = Client(connect(flags.connection)), SystemClock()
+    elector = _elector(flags, client, clock) if flags.leader_elect else None
+    guard: Callable[[], bool] = elector.guard if elector else lambda: True
+    manager = Manager(client=client, clock=clock, options=flags.options, guard=guard)
+    liveness = f"http://{flags.health_host}:{flags.health_port}/healthz" if flags.health_port else None
     try:
-        await asyncio.wait([work, waiting], return_when=asyncio.FIRST_COMPLETED)
+        await operate(
+            lambda: _manage(manager, elector),
+            connection=flags.connection,
+            probes={"synced": manager.has_synced, "seconds_since_heard": manager.sync_age_seconds},
+            namespaces=[namespace for namespace in flags.options.namespaces if namespace],
+            liveness=liveness,
+        )
     finally:
-        for task in (work, waiting):
-            task.cancel()
-        results = await asyncio.gather(work, waiting, return_exceptions=True)
         await manager.close()
         await client.close()
-    for result in results:
-        if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
-            raise result
+
+
+async def _manage(manager: Manager, elector: Elector | None) -> None:
+    """Keep the stores warm in any case; work only while leading."""
+    informers = asyncio.create_task(manager.run_informers(), name="informers")
+    lead: Callable[[], Awaitable[None]] = manager.run_controllers
+    work = asyncio.ensure_future(elector.run(lead) if elector else lead())
+    try:
+        done, _ = await asyncio.wait((informers, work), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        raise LeaseLost("the lease was lost; start the controller again")
+    finally:
+        for task in (work, informers):  # work first: its last writes and its lease need a while
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _elector(flags: Flags, client: Client, clock: Clock) -> Elector:
+    return Elector(
+        client,
+        namespace=os.environ.get("POD_NAMESPACE") or flags.connection.namespace,
+        identity=f"{socket.gethostname()}_{uuid.uuid4()}",
+        clock=clock,
+        name=LEASE_NAME,
+        times=flags.times,
+    )
 
 
 @click.command("controller", help="Run the controller of Rollouts and AnalysisRuns.")
@@ -69,6 +104,12 @@ async def serve(flags: Flags) -> None:
 @click.option("--analysis-threads", default=30, show_default=True, help="AnalysisRuns worked on, and measurements taken, at once.")
 @click.option("--rollout-resync", default=900, show_default=True, help="Seconds after which everything is looked at for no reason.")
 @click.option("--controllers", type=click.Choice(["analysis"]), help="Run only this controller.")
+@click.option("--leader-elect/--no-leader-elect", default=True, show_default=True, help="Let one of several replicas work.")
+@click.option("--leader-election-lease-duration", "lease", default=15.0, show_default=True, help="Seconds.")
+@click.option("--leader-election-renew-deadline", "renew", default=10.0, show_default=True, help="Seconds.")
+@click.option("--leader-election-retry-period", "retry", default=2.0, show_default=True, help="Seconds.")
+@click.option("--healthzPort", "health_port", default=8080, show_default=True, help="Port of /healthz; 0 serves none.")
+@click.option("--healthz-address", "health_host", default="0.0.0.0", show_default=True, help="Address of /healthz.")
 @click.option("--loglevel", default="info", show_default=True, help="debug, info, warn or error.")
 @click.option("--logformat", default="text", show_default=True, type=click.Choice(["text", "json"]))
 def command(
@@ -81,24 +122,37 @@ def command(
     analysis_threads: int,
     rollout_resync: int,
     controllers: str | None,
+    leader_elect: bool,
+    lease: float,
+    renew: float,
+    retry: float,
+    health_port: int,
+    health_host: str,
     loglevel: str,
     logformat: str,
 ) -> None:
     """Run the controller until it is told to stop."""
     set_up(level=loglevel, style=logformat)
     try:
-        if namespaced and not namespaces:
-            namespaces = (load(kubeconfig, context).namespace,)
+        connection = load(kubeconfig, context)
         options = Options(
-            namespaces=namespaces or ("",),
+            namespaces=namespaces or ((connection.namespace,) if namespaced else ("",)),
             rollout_workers=rollout_threads,
             analysis_workers=analysis_threads,
             resync_seconds=float(rollout_resync),
             prometheus_address=os.environ.get("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS", ""),
             only_analysis=controllers == "analysis",
         )
-        asyncio.run(serve(Flags(kubeconfig=kubeconfig, context=context, namespaces=namespaces, options=options)))
-    except InvalidConfig as error:
+        flags = Flags(
+            connection=connection,
+            options=options,
+            leader_elect=leader_elect,
+            times=Times(lease=lease, renew=renew, retry=retry),
+            health_port=health_port,
+            health_host=health_host,
+        )
+        asyncio.run(serve(flags))
+    except (InvalidConfig, LeaseLost, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 
