@@ -115,7 +115,7 @@ def parts_of(options: Options, places: Places, *, prometheus: Path | None) -> tu
 
 def controller(places: Places, *, arguments: tuple[str, ...] = ()) -> Part:
     """Describe the product's controller: a client of the API like any other, with a token of its own."""
-    command = ("rollouts.app", "--kubeconfig", str(places.kubeconfig("controller")))
+    command = ("rollouts.app", "--kubeconfig", str(places.kubeconfig("controller")), "--healthzPort", "0")
     return Part(
         name="controller",
         stage=Stage.PRODUCT,
