@@ -27,6 +27,8 @@ FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 30.0
 NOT_SERVED_SECONDS = 60.0
 """How often a kind that the server does not have is asked for again."""
+MISSING_BEFORE_GONE = 3
+"""A kind that was there is taken for uninstalled only after this many answers that it is not: servers say so while they start."""
 RELIST_AFTER_FAILURES = 5
 """Fruitless attempts to resume after which the state is fetched afresh."""
 QUICK_END_SECONDS = 1.0
@@ -84,6 +86,7 @@ class Reflector:
         self._version = ""
         self._stale = False
         self._failures = 0
+        self._missing = 0
         self._limit: asyncio.Timeout | None = None
         self.synced = asyncio.Event()
         self.served = True
@@ -130,6 +133,7 @@ class Reflector:
         self._version = found.resource_version
         self.lists += 1
         self.served = True
+        self._missing = 0
         self._hear()
         await self._sink.replace(self._namespace, found.items)
         self.synced.set()
@@ -200,6 +204,10 @@ class Reflector:
 
     async def _not_served(self) -> None:
         """Take the kind for empty; somebody may install it later."""
+        self._missing += 1
+        if self.lists and self.served and self._missing < MISSING_BEFORE_GONE:
+            await self._fail(relist=True)
+            return
         if self.served:
             logger.info("%s: not served by this cluster; asking again every %.0f s", self._place, NOT_SERVED_SECONDS)
         self.served = False

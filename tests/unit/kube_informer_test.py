@@ -232,8 +232,16 @@ async def test_a_kind_that_is_not_served_counts_as_empty_and_is_found_when_it_ap
 
 async def test_when_a_kind_is_uninstalled_its_objects_are_told_as_gone() -> None:
     gone = ScriptedStream(status=404, script=[b"404 page not found"])
-    async with informed([listing(widget("a")), Response(404, {}, b"")], [gone]) as scene:
+    async with informed([listing(widget("a")), *[Response(404, {}, b"")] * 2], [gone]) as scene:
         assert scene.told == [">a@1", "a@1>"]
+
+
+async def test_a_server_that_denies_a_kind_for_a_moment_makes_nothing_disappear() -> None:
+    gone = ScriptedStream(status=404, script=[b"404 page not found"])
+    answers = [listing(widget("a")), Response(404, {}, b""), listing(widget("a"), version="20")]
+    async with informed(answers, [gone]) as scene:
+        assert scene.told == [">a@1"]
+        assert scene.resumed_from == ["10", "20"]
 
 
 async def test_a_server_that_ends_each_stream_at_once_is_not_hammered() -> None:
