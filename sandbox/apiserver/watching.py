@@ -70,17 +70,18 @@ class Watch:
         deadline = asyncio.ensure_future(self._clock.sleep(self._wanted.timeout_seconds))
         ticker = asyncio.ensure_future(self._clock.sleep(BOOKMARK_SECONDS))
         try:
-            while True:
+            while not deadline.done():
                 lines, done = self._news()
                 if lines:
                     yield lines
-                if done or deadline.done():
+                if done:
                     return
                 if ticker.done():
                     ticker = asyncio.ensure_future(self._clock.sleep(BOOKMARK_SECONDS))
                     if self._wanted.bookmarks:
                         yield [self._bookmark()]
-                await self._pause(deadline, ticker)
+                elif not lines:  # else something may have changed while the consumer had the lines
+                    await self._pause(deadline, ticker)
         finally:
             deadline.cancel()
             ticker.cancel()
@@ -97,6 +98,7 @@ class Watch:
         wanted = self._wanted
         if wanted.after is not None:
             return []
+        self._seen = self._storage.revision
         objects = sorted(self._storage.current(wanted.resource.store).items())
         lines = [self._line("ADDED", stored) for key, stored in objects if self._covers(key) and self._selects(stored)]
         if wanted.initial_end:
@@ -143,7 +145,7 @@ class Watch:
 
     def _bookmark(self, annotations: Mapping[str, str] | None = None) -> bytes:
         resource = self._wanted.resource
-        metadata: dict[str, Any] = {"resourceVersion": str(self._storage.revision), "creationTimestamp": None}
+        metadata: dict[str, Any] = {"resourceVersion": str(self._seen), "creationTimestamp": None}
         if annotations:
             metadata["annotations"] = annotations
         body = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}

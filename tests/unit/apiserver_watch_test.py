@@ -218,3 +218,32 @@ async def test_an_exact_version_shows_the_past_and_a_future_one_is_refused(api: 
     assert exact["items.0.data"] == {"x": "1"}
     assert (await api.get(CONFIG_MAPS, resourceVersion="99999")).status == 504
     assert (await api.get(CONFIG_MAPS, resourceVersionMatch="Exact")).status == 400
+
+
+async def test_changes_made_while_the_client_was_busy_are_not_forgotten(api: Api) -> None:
+    await api.create(CONFIG_MAPS, config_map("a"))
+
+    async with api.watch(CONFIG_MAPS) as events:
+        for step in range(20):
+            await events.next()
+            await api.patch(f"{CONFIG_MAPS}/a", {"data": {"step": str(step)}})
+        kind, last = await events.next()
+
+    assert (kind, last["data"]) == ("MODIFIED", {"step": "19"})
+
+
+@pytest.mark.looptime
+async def test_a_bookmark_is_never_ahead_of_the_events_that_were_sent(api: Api) -> None:
+    await api.create(CONFIG_MAPS, config_map("a"))
+    version = (await api.get(CONFIG_MAPS))["metadata.resourceVersion"]
+    await api.create(CONFIG_MAPS, config_map("b"))
+
+    async with api.watch(CONFIG_MAPS, resourceVersion=version, allowWatchBookmarks="true") as events:
+        _, last_sent = await events.next()
+        await asyncio.sleep(61)
+        await api.create(CONFIG_MAPS, config_map("c"))
+        kind, mark = await events.next()
+        later = await events.seen(1)
+
+    assert (kind, mark["metadata"]["resourceVersion"]) == ("BOOKMARK", last_sent["metadata"]["resourceVersion"])
+    assert later == [("ADDED", "c")]
