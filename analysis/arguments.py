@@ -162,6 +162,15 @@ def substitute(value: Any, values: Mapping[str, str]) -> Any:
     return value
 
 
+def tag_names(value: Any) -> set[str]:
+    """Return the names of the arguments that a JSON value asks for with `{{args.name}}`."""
+    if isinstance(value, str):
+        return {tag.strip().removeprefix("args.") for tag in _TAG.findall(value) if tag.strip().startswith("args.")}
+    if isinstance(value, Mapping):
+        return {name for entry in value.items() for part in entry for name in tag_names(part)}
+    return {name for item in value for name in tag_names(item)} if isinstance(value, list | tuple) else set()
+
+
 def _substitute_text(text: str, values: Mapping[str, str]) -> str:
     if "{{" not in text:
         return text

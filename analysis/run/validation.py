@@ -9,11 +9,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from analysis.arguments import Argument, secret_references, substitute, tags
+from analysis.arguments import Argument, secret_references, substitute, tag_names, tags
 from analysis.errors import InvalidAnalysis
 from analysis.redaction import REDACTED
 from analysis.run.metrics import DEFAULT_RETENTION, Metric, matching, read_metrics, read_number
 from analysis.shapes import check_shape
+from analysis.templates import flatten
 from kube.objects import Object
 
 _PLACEHOLDERS: Mapping[str, Any] = {
@@ -61,21 +62,19 @@ def _retention(rule: Mapping[str, Any] | None) -> int:
     return limit if limit > 0 else DEFAULT_RETENTION
 
 
-def validate_template(
-    template: Object, *, for_background: bool, served: Collection[str], arguments: Iterable[Argument] = ()
+def validate_templates(
+    templates: Sequence[Object], *, for_background: bool, served: Collection[str], arguments: Iterable[Argument] = ()
 ) -> tuple[str, ...]:
-    """Return what is wrong with a template, or with several flattened into one; nothing when it can be run.
+    """Return what is wrong with the templates of one analysis, taken together; nothing when they can be run.
 
-    `arguments` are the values known already. Numbers and durations that depend on others are taken to be fine. Unless the
-    template runs in the background, each metric must come to an end by itself.
+    `templates` is what `analysis.templates.collect` returned, `arguments` the values known already. Numbers and durations that
+    depend on others are taken to be fine. Unless the analysis runs in the background, each metric must come to an end by itself.
     """
-    name = (template.get("metadata") or {}).get("name") or ""
-    spec = template.get("spec") or {}
-    known = {f"args.{argument['name']}": str(argument["value"]) for argument in arguments if argument.get("value") is not None}
+    name = ", ".join(str((template.get("metadata") or {}).get("name") or "") for template in templates)
     try:
-        check_shape(spec)
-        metrics = _read_with_placeholders(spec, known, served)
-        _with_rules(metrics, spec)
+        flat = flatten(templates)
+        metrics = _read_with_placeholders(flat.metrics, flat.arguments, arguments, served)
+        _with_rules(metrics, {"dryRun": flat.dry_run, "measurementRetention": flat.retention})
     except InvalidAnalysis as error:
         return (f"AnalysisTemplate {name}: {error}",)
     return tuple(
@@ -86,14 +85,35 @@ def validate_template(
     )
 
 
-def _read_with_placeholders(spec: Mapping[str, Any], known: Mapping[str, str], served: Collection[str]) -> tuple[Metric, ...]:
-    declared = [*(spec.get("args") or ())]
-    values = {f"args.{argument['name']}": str(argument.get("value") or "dummy-value") for argument in declared} | dict(known)
-    open_tags = {f"args.{one['name']}" for one in declared if one.get("value") is None} - set(known)
-    metrics = [
-        {field: _placeholder(field, value, open_tags) for field, value in metric.items()} for metric in spec.get("metrics") or ()
-    ]
-    return read_metrics([substitute(metric, values) for metric in metrics], served=served)
+def validate_template(
+    template: Object, *, for_background: bool, served: Collection[str], arguments: Iterable[Argument] = ()
+) -> tuple[str, ...]:
+    """Return what is wrong with one template by itself; nothing when it can be run.
+
+    One that refers to further templates is only the part of an analysis: its metrics are checked, and what the others may
+    bring (arguments, metrics that its rules are for) is taken to be there.
+    """
+    spec = template.get("spec") or {}
+    if not isinstance(spec, Mapping):
+        return ("spec must be an object",)
+    if not spec.get("templates"):
+        return validate_templates([template], for_background=for_background, served=served, arguments=arguments)
+    if not spec.get("metrics"):
+        return ()
+    declared = {argument.get("name") for argument in spec.get("args") or () if isinstance(argument, Mapping)}
+    missing = [{"name": name} for name in sorted(tag_names(spec["metrics"]) - declared)]
+    part = {"metrics": spec["metrics"], "args": [*(spec.get("args") or ()), *missing]}
+    return validate_templates([{**template, "spec": part}], for_background=for_background, served=served, arguments=arguments)
+
+
+def _read_with_placeholders(
+    metrics: Iterable[Mapping[str, Any]], declared: Sequence[Argument], given: Iterable[Argument], served: Collection[str]
+) -> tuple[Metric, ...]:
+    known = {f"args.{argument['name']}": str(argument["value"]) for argument in given if argument.get("value") is not None}
+    values = {f"args.{argument['name']}": str(argument.get("value") or "dummy-value") for argument in declared} | known
+    open_tags = {f"args.{argument['name']}" for argument in declared if argument.get("value") is None} - set(known)
+    filled = ({field: _placeholder(field, value, open_tags) for field, value in metric.items()} for metric in metrics)
+    return read_metrics([substitute(metric, values) for metric in filled], served=served)
 
 
 def _placeholder(field: str, value: Any, open_tags: Collection[str]) -> Any:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from analysis.providers import served
-from analysis.run.validation import validate_template
+from analysis.run.validation import validate_template, validate_templates
 
 ACCEPTANCE = Path(__file__).parents[2].parent / "shared" / "acceptance" / "rollouts"
 
@@ -63,6 +63,35 @@ def test_a_template_is_checked(template: Any, for_background: bool, problem: str
     problems = validate_template(template, for_background=for_background, served=served().keys())
     assert len(problems) == (problem is not None)
     assert (problem or "") in "".join(problems)
+
+
+PART = [{"templateName": "other"}]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        pytest.param(a_template(templates=PART), id="references alone"),
+        pytest.param(a_template(a_metric(), templates=PART), id="an argument that another declares"),
+        pytest.param(
+            a_template(a_metric(), templates=PART, dryRun=[{"metricName": "theirs"}], **APP), id="a rule for another's metric"
+        ),
+    ],
+)
+def test_a_part_of_an_analysis_leaves_to_the_others_what_they_may_bring(template: Any) -> None:
+    assert validate_template(template, for_background=False, served=served().keys()) == ()
+
+
+def test_a_part_of_an_analysis_has_its_own_metrics_checked() -> None:
+    (problem,) = validate_template(a_template(a_metric(count=2), templates=PART), for_background=False, served=served().keys())
+    assert "interval must be specified when count > 1" in problem
+
+
+def test_templates_are_checked_together() -> None:
+    one, other = a_template(a_metric(), dryRun=[{"metricName": "theirs"}]), a_template({**a_metric(), "name": "theirs"}, **APP)
+    assert validate_templates([one, other], for_background=False, served=served().keys()) == ()
+    (problem,) = validate_templates([one, one], for_background=False, served=served().keys())
+    assert problem == "AnalysisTemplate rate, rate: two metrics have the same name 'm'"
 
 
 def test_values_that_are_known_are_checked() -> None:
