@@ -21,6 +21,7 @@ from sandbox.cluster import Options, SandboxError, StateFolder, default_state
 from sandbox.cluster.processes import Identity
 from sandbox.cluster.running import down as stop_cluster
 from sandbox.cluster.running import up as start_cluster
+from sandbox.cluster.signals import terminated_like_ctrl_c
 from sandbox.cluster.state import Record
 from sandbox.cluster.traffic import read_shown, show, shown_of, target_of, traffic_text
 from sandbox.load.generator import LoadGenerator
@@ -78,10 +79,9 @@ def up(
         supervisor = start_cluster(folder, options, attached=not detach)
         click.echo(up_text(folder, folder.running(), control_plane, took_seconds=time.monotonic() - began))
         if detach:
-            supervisor.returncode = 0  # it is on its own from here: nobody waits for it
             return
         click.echo("\nCtrl-C stops it.")
-        with _signals_as_interrupt(), contextlib.suppress(KeyboardInterrupt):
+        with terminated_like_ctrl_c(), contextlib.suppress(KeyboardInterrupt):
             supervisor.wait()
         stop_cluster(folder)
 
@@ -227,18 +227,3 @@ def _plainly() -> Iterator[None]:
         yield
     except (SandboxError, ApiError, Unusable, ValueError) as error:
         raise click.ClickException(str(error)) from None
-
-
-@contextlib.contextmanager
-def _signals_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM and SIGHUP as Ctrl-C."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

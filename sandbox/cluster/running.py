@@ -125,6 +125,8 @@ def up(state: StateFolder, options: Options = Options(), *, attached: bool = Fal
         raise
     supervisor.stdout.close()
     supervisor.stderr.close()
+    if not attached:
+        supervisor.returncode = 0  # it is on its own from here: nobody waits for it, and nobody is to be warned about that
     return supervisor
 
 

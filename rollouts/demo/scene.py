@@ -1,0 +1,157 @@
+"""What is there at one moment, and what can be said of it.
+
+Pure: raw objects in, plain values out. Must not: watch, or format for the screen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kube.objects import Object, annotations_of, is_controlled_by, name_of, uid_of
+from rollouts.cli.phases import client_phase
+from rollouts.demo.script import Outcome
+from rollouts.engine.names import REVISION
+
+NUMBER = re.compile(r"-?\d+\.\d+(?:[eE][-+]?\d+)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """A Rollout and what belongs to it."""
+
+    rollout: Object
+    replica_sets: tuple[Object, ...] = ()
+    pods: tuple[Object, ...] = ()
+    runs: tuple[Object, ...] = ()
+
+    @property
+    def phase(self) -> str:
+        """Healthy, Degraded, Progressing or Paused."""
+        return client_phase(self.rollout)[0]
+
+    @property
+    def message(self) -> str:
+        """Why it is so, in the controller's words."""
+        return client_phase(self.rollout)[1]
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        """The Rollout's status."""
+        return self.rollout.get("status") or {}
+
+    @property
+    def weight(self) -> int | None:
+        """The percentage of users that the router was told to send to the new version; None before it was told."""
+        weights = (self.status.get("canary") or {}).get("weights")
+        return int(weights["canary"]["weight"]) if weights else None
+
+    @property
+    def step(self) -> int | None:
+        """The current step, counted from 0."""
+        found = self.status.get("currentStepIndex")
+        return None if found is None else int(found)
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are."""
+        return len(((self.rollout["spec"].get("strategy") or {}).get("canary") or {}).get("steps") or ())
+
+    @property
+    def revision(self) -> str:
+        """Which template of the Rollout this is."""
+        return str(annotations_of(self.rollout).get(REVISION, ""))
+
+    @property
+    def image(self) -> str:
+        """The image that is wanted."""
+        return str(self.rollout["spec"]["template"]["spec"]["containers"][0]["image"])
+
+    def own_runs(self) -> list[Object]:
+        """Return the AnalysisRuns of the current revision."""
+        owned = [run for run in self.runs if is_controlled_by(run, uid_of(self.rollout))]
+        return [run for run in owned if annotations_of(run).get(REVISION) == self.revision]
+
+
+def outcome_of(scene: Scene, image: str) -> Outcome | None:
+    """Return how shipping an image ended; None while it goes on.
+
+    Taken back means that no user is sent to it any more and all stable pods are there.
+    """
+    status = scene.status
+    if scene.image != image:
+        return None
+    if scene.phase == "Healthy" and status.get("stableRS") == status.get("currentPodHash"):
+        return Outcome.PROMOTED
+    if scene.phase == "Degraded" and status.get("abort") and not scene.weight and _stable_is_whole(scene):
+        return Outcome.TAKEN_BACK
+    return None
+
+
+def _stable_is_whole(scene: Scene) -> bool:
+    available = int(scene.status.get("availableReplicas") or 0)
+    return available >= int(scene.rollout["spec"].get("replicas") or 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One measurement of one metric."""
+
+    run: str
+    metric: str
+    number: int
+    """Counted from 1 within its metric."""
+    phase: str
+    value: str
+    message: str
+    condition: str
+    """What the value is judged by."""
+
+    @property
+    def text(self) -> str:
+        """One line about it."""
+        verdict = f"{self.phase}: {self.message}" if self.message else self.phase
+        return f"{self.metric} = {self.value or '-'} (wanted: {self.condition or 'any value'}): {verdict}"
+
+
+def measurements_of(run: Object) -> Iterator[Measurement]:
+    """Yield the finished measurements of an AnalysisRun."""
+    conditions = {str(metric["name"]): str(metric.get("successCondition") or "") for metric in run["spec"].get("metrics") or ()}
+    for result in (run.get("status") or {}).get("metricResults") or ():
+        metric = str(result["name"])
+        for number, one in enumerate(result.get("measurements") or (), 1):
+            if one.get("phase") not in (None, "", "Pending", "Running"):
+                yield Measurement(
+                    run=name_of(run),
+                    metric=metric,
+                    number=number,
+                    phase=str(one["phase"]),
+                    value=rounded(str(one.get("value") or "")),
+                    message=str(one.get("message") or ""),
+                    condition=conditions.get(metric, ""),
+                )
+
+
+def why(run: Object) -> str:
+    """Say in one sentence why an AnalysisRun did not succeed: metric, values, condition; empty when it did."""
+    limits = {str(metric["name"]): metric.get("failureLimit", 0) for metric in run["spec"].get("metrics") or ()}
+    for result in (run.get("status") or {}).get("metricResults") or ():
+        metric, phase = str(result["name"]), result.get("phase")
+        found = [one for one in measurements_of(run) if one.metric == metric and one.phase == phase]
+        if phase == "Failed" and found:
+            values = ", then ".join(one.value for one in found)
+            return f"{metric} was {values}, but must be {found[0].condition} (failed {len(found)} times, allowed: {limits[metric]})"
+        if phase in ("Error", "Inconclusive") and found:
+            return f"{metric} could not be judged: {found[-1].message or phase}"
+    return str((run.get("status") or {}).get("message") or "")
+
+
+def rounded(text: str) -> str:
+    """Shorten the numbers in a text to three places.
+
+    >>> rounded("[0.6666666666666666]")
+    '[0.667]'
+    """
+    return NUMBER.sub(lambda found: f"{float(found.group()):.3f}", text)
