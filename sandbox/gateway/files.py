@@ -34,6 +34,7 @@ class Folder:
         self.has_service_listeners = False
         """Whether the configuration last written has listeners besides the two fixed ones."""
         self._clusters: Mapping[str, Json] = {}
+        self._listeners: Mapping[str, Json] = {}
 
     def bootstrap(self) -> Path:
         """Write the file that Envoy starts from, and return its path."""
@@ -54,7 +55,9 @@ class Folder:
         self.has_service_listeners = len(configuration.listeners) > 2
         written = [self._put("clusters", kept.values())]
         written += [self._put(name, [configuration.tables[name]]) for name in TABLES]
-        written.append(self._put("listeners", [self._located(one) for one in configuration.listeners.values()]))
+        if configuration.listeners != self._listeners:
+            written.append(self._put("listeners", [self._located(one) for one in configuration.listeners.values()]))
+            self._listeners = configuration.listeners
         return [name for name in written if name]
 
     def tidy(self) -> bool:

@@ -180,6 +180,16 @@ class Gateway:
         raise NotServed("Envoy did not say where its admin interface is within 5 s")
 
     def _command(self) -> list[str]:
-        options = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "error", "--file-flush-interval-msec", "100"]
+        options = [
+            "--concurrency",
+            "1",
+            "--disable-hot-restart",
+            "--log-level",
+            "error",
+            "--component-log-level",
+            "config:warning",
+            "--file-flush-interval-msec",
+            "100",
+        ]
         options += ["--drain-time-s", "1", "--admin-address-path", str(self._address_file)]
         return [str(envoy_path()), "-c", str(self._folder.path / "bootstrap.json"), *options]

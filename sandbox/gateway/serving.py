@@ -114,6 +114,8 @@ async def serving(client: Client, options: Options) -> AsyncIterator[Serving]:
         ingress_classes=options.ingress_classes,
         lowest_port=lowest_port(),
     )
+    ready = options.state / "ready.json"
+    ready.unlink(missing_ok=True)  # of one that was killed
     async with AsyncExitStack() as stack:
         gateway = Gateway(options.state / "envoy", settings, on_request=requests.record)
         relay = Relay(targets=workloads.targets, gateway=requests.expose)
@@ -130,7 +132,7 @@ async def serving(client: Client, options: Options) -> AsyncIterator[Serving]:
             agent=agent, gateway=gateway, relay=relay, prometheus=prometheus, addresses=addresses, following=following
         )
         await running.until(agent.ready)
-        with _announced(options.state / "ready.json", addresses):
+        with _announced(ready, addresses):
             yield running
 
 
