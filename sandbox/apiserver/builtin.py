@@ -13,6 +13,7 @@ from sandbox.apiserver.builtin_types import build_schemas, type_name
 from sandbox.apiserver.columns import builtin_columns
 from sandbox.apiserver.defaults import DEFAULTS
 from sandbox.apiserver.definitions import complete_definition, definition_errors
+from sandbox.apiserver.events import to_new_form, to_old_form
 from sandbox.apiserver.resources import METADATA_FIELDS, Resource, Scale, Strategy
 from sandbox.apiserver.validation import VALIDATORS
 
@@ -171,7 +172,9 @@ def _rest() -> Iterable[Resource]:
         short_names=("ev",),
         store="events",
         storage_version="v1",
-        field_labels=_EVENT_FIELDS | {"regarding.kind", "regarding.name", "regarding.namespace"},
+        field_labels=_EVENT_FIELDS,
+        to_storage=to_old_form,
+        from_storage=to_new_form,
     )
     group = "rbac.authorization.k8s.io"
     for kind, plural in (("Role", "roles"), ("RoleBinding", "rolebindings")):
