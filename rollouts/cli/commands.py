@@ -5,6 +5,7 @@ Owns aliases and laziness; a command of another file is not imported until it is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -110,3 +111,12 @@ class LazyGroup(click.Group):
 def kube_command(name: str, **settings: Any) -> Callable[[Callable[..., Any]], KubeCommand]:
     """Declare a command that takes kubectl's options; with `click.pass_obj` its function gets the `Session` first."""
     return click.command(name, cls=KubeCommand, **settings)
+
+
+def completion_variable(program: str) -> str:
+    """Return the environment variable by which a shell asks for completions.
+
+    >>> completion_variable("kubectl argo rollouts")
+    '_KUBECTL_ARGO_ROLLOUTS_COMPLETE'
+    """
+    return f"_{re.sub('[^A-Z0-9]', '_', program.upper())}_COMPLETE"

@@ -6,12 +6,11 @@ bash, zsh and fish are click's; PowerShell's is here. Must not: talk to a cluste
 from __future__ import annotations
 
 import os
-import re
 
 import click
 from click.shell_completion import CompletionItem, ShellComplete, add_completion_class, get_completion_class
 
-from rollouts.cli.commands import kube_command
+from rollouts.cli.commands import completion_variable, kube_command
 from rollouts.cli.session import Session
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
@@ -48,23 +47,16 @@ class PowerShell(ShellComplete):
         return f"{item.value}\t{item.help or ''}"
 
 
+add_completion_class(PowerShell)
+
+
 @kube_command("completion", short_help="Generate a completion script for a shell.")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print a script to source in a shell: source <(rollouts completion bash)."""
     session: Session = ctx.obj
-    add_completion_class(PowerShell)
     program = session.prog.replace(" ", "-")
     found = get_completion_class(shell)
     assert found is not None
-    click.echo(found(ctx.find_root().command, {}, program, variable(program)).source(), nl=False)
-
-
-def variable(program: str) -> str:
-    """Return the environment variable by which a shell asks for completions.
-
-    >>> variable("kubectl-argo-rollouts")
-    '_KUBECTL_ARGO_ROLLOUTS_COMPLETE'
-    """
-    return f"_{re.sub('[^A-Z0-9]', '_', program.upper())}_COMPLETE"
+    click.echo(found(ctx.find_root().command, {}, program, completion_variable(program)).source(), nl=False)

@@ -6,13 +6,15 @@ at a Rollout takes a fraction of a second. Must not: do a command's work.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import click
 
-from rollouts.cli.commands import Lazy, LazyGroup
+from rollouts.cli.commands import Lazy, LazyGroup, completion_variable
 from rollouts.cli.patches import Refused
 
 COMMANDS: Mapping[str, Lazy] = {
@@ -20,6 +22,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "completion": Lazy("rollouts.cli.completion:completion", "Generate a completion script for a shell."),
     "controller": Lazy("rollouts.app:command", "Run the controller."),
     "create": Lazy("rollouts.cli.commands_create:create", "Create a resource."),
+    "demo": Lazy("rollouts.demo.command:demo", "Ship a good version and take a bad one back, under real traffic."),
     "explain": Lazy("rollouts.cli.commands_explain:explain", "Say what a rollout waits for and what comes next."),
     "get": Lazy("rollouts.cli.commands_get:get", "Get details about rollouts."),
     "lint": Lazy("rollouts.cli.commands_lint:lint", "Check rollouts in a file, without a cluster."),
@@ -65,8 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str], *, prog: str) -> int:
     """Run one command; return its exit code. What went wrong is on standard error, in one line."""
+    variable = completion_variable(prog)
+    if os.environ.get(variable, "").startswith("powershell"):
+        import_module("rollouts.cli.completion")  # teaches click this shell
     try:
-        return _code(group().main(arguments, prog_name=prog, standalone_mode=False))
+        return _code(group().main(arguments, prog_name=prog, standalone_mode=False, complete_var=variable))
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "")
         return 0
