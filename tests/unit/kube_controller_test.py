@@ -107,6 +107,19 @@ async def test_a_created_child_is_waited_for_before_the_children_are_counted_aga
         assert made == [0, 1, 2]
 
 
+async def test_a_create_without_an_answer_is_looked_up_before_the_children_are_counted_again() -> None:
+    async with cluster() as scene:
+        scene.server.faults.set(
+            Fault(action="delay-events", verb="watch", resource="configmaps", seconds=2),
+            Fault(action="lose-answer", verb="create", resource="configmaps", times=1),
+        )
+        await scene.widget()
+        made: list[int] = []
+        scene.control(with_children(scene, 3, made))
+        await asyncio.sleep(60)
+        assert made == [0, 1, 2]
+
+
 async def test_a_deleted_child_is_not_deleted_twice_and_a_child_deleted_by_others_is_made_again() -> None:
     async with cluster() as scene:
         scene.server.faults.set(Fault(action="delay-events", verb="watch", resource="configmaps", seconds=2))

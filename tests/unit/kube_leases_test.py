@@ -114,6 +114,16 @@ async def test_who_cannot_renew_may_not_write_before_anybody_else_may(fault: Fau
         assert len(first.stopped) == 1
 
 
+async def test_a_process_that_was_frozen_past_the_deadline_may_not_write_when_it_wakes() -> None:
+    """Nothing has run that could have noticed: the guard asks the clock itself."""
+    async with cluster() as scene:
+        first = Replica(scene, "one")
+        await asyncio.sleep(5)
+        assert first.elector.guard()
+        first.clock.jump_seconds = 11
+        assert not first.elector.guard()
+
+
 async def test_a_short_failure_does_not_cost_the_lease() -> None:
     async with cluster() as scene:
         first = Replica(scene, "one")
