@@ -11,7 +11,7 @@ from typing import Any
 from analysis.arguments import rollout_arguments
 from analysis.errors import InvalidAnalysis
 from analysis.providers import served
-from analysis.run.validation import validate_template
+from analysis.run.validation import validate_templates
 from analysis.templates import TemplateRef, build_run, collect, references
 from kube.kinds import ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE, SERVICE, ObjectRef
 from kube.objects import Object, annotations_of, name_of, namespace_of
@@ -84,12 +84,11 @@ def _analyses(snapshot: Snapshot, settings: Settings) -> Iterator[Problem]:
         refs = references(analysis)
         try:
             templates = collect(refs, snapshot.template)
-            for template in templates:
-                for text in validate_template(template, for_background=background, served=SERVED):
-                    yield Problem(f"{field}.templates", text, name_of(template))
             arguments = rollout_arguments(
                 analysis.get("args") or (), rollout=snapshot.rollout, stable_hash="stable", latest_hash="latest"
             )
+            for text in validate_templates(templates, for_background=background, served=SERVED, arguments=arguments):
+                yield Problem(f"{field}.templates", text)
             build_run(metadata={"name": "check"}, templates=templates, arguments=arguments, owner=snapshot.rollout)
         except InvalidAnalysis as error:
             yield Problem(f"{field}.templates", str(error), ", ".join(ref.name for ref in refs))
