@@ -22,7 +22,7 @@ pytestmark = [
 
 @asynccontextmanager
 async def api_server(requests: list[str]) -> AsyncIterator[str]:
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         requests.append(f"{request.method} {request.path}")
         if request.path == "/version":
             return web.json_response({"major": "1", "minor": "33", "gitVersion": "v1.33.0"})

@@ -24,7 +24,7 @@ from kube.quick import QuickClient
 from kube.transport import Stream
 
 A = ObjectRef(WIDGET, "shop", "a")
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
@@ -50,14 +50,14 @@ async def client_of(connection: Connection) -> AsyncIterator[Client]:
         await client.close()
 
 
-async def answer_widget(request: web.Request) -> web.StreamResponse:
+async def answer_widget(request: web.BaseRequest) -> web.StreamResponse:
     return web.json_response(widget("a"))
 
 
 async def test_many_requests_share_few_connections() -> None:
     peers: set[Any] = set()
 
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         assert request.transport is not None
         peers.add(request.transport.get_extra_info("peername"))
         return web.json_response(widget("a"))
@@ -71,7 +71,7 @@ async def test_many_requests_share_few_connections() -> None:
 async def test_a_path_prefix_of_the_server_is_kept_and_queries_are_encoded() -> None:
     seen: list[str] = []
 
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         seen.append(str(request.rel_url))
         return web.json_response({"kind": "WidgetList", "metadata": {}, "items": []})
 
@@ -86,7 +86,7 @@ async def test_a_refused_token_is_read_again_once(tmp_path: Path) -> None:
     file.write_text("old")
     seen: list[str] = []
 
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         seen.append(request.headers["authorization"])
         if seen[-1] != "Bearer new":
             file.write_text("new")
@@ -101,7 +101,7 @@ async def test_a_refused_token_is_read_again_once(tmp_path: Path) -> None:
 async def test_a_redirect_is_not_followed_so_that_credentials_go_nowhere_else() -> None:
     asked: list[str] = []
 
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         asked.append(request.path)
         raise web.HTTPFound("/elsewhere")
 
@@ -131,7 +131,7 @@ async def test_nobody_listening_means_that_nothing_was_applied() -> None:
 
 
 async def test_a_connection_cut_before_the_answer_means_that_it_may_have_been_applied() -> None:
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         await request.read()
         assert request.transport is not None
         request.transport.close()
@@ -146,7 +146,7 @@ async def test_a_connection_cut_before_the_answer_means_that_it_may_have_been_ap
 
 
 async def test_a_server_that_does_not_answer_is_given_up() -> None:
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         await asyncio.sleep(30)
         return web.Response()
 
@@ -158,7 +158,7 @@ async def test_a_server_that_does_not_answer_is_given_up() -> None:
 
 
 def streaming(*chunks: bytes, cut: bool = False) -> Handler:
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         for chunk in chunks:
@@ -201,7 +201,7 @@ async def test_a_watch_that_is_cut_says_so() -> None:
 async def test_an_informer_follows_a_real_stream_over_a_cut() -> None:
     watched: list[str] = []
 
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         if "watch" not in request.query:
             return web.json_response({"kind": "WidgetList", "metadata": {"resourceVersion": "10"}, "items": []})
         watched.append(request.query["resourceVersion"])
@@ -269,7 +269,7 @@ async def test_tls_checks_the_wanted_name_and_shows_the_client_certificate(certi
 async def test_the_quick_client_has_the_same_verbs_and_errors() -> None:
     seen: list[tuple[str, str]] = []
 
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         seen.append((request.method, request.path.rsplit("/", 1)[-1]))
         if request.method == "DELETE":
             return web.json_response({"kind": "Status", "code": 409, "reason": "Conflict", "message": "uid"}, status=409)
@@ -301,7 +301,7 @@ async def test_the_quick_client_streams_lines() -> None:
 
 
 async def test_the_quick_client_survives_a_server_that_closed_the_kept_connection() -> None:
-    async def handler(request: web.Request) -> web.StreamResponse:
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
         response = web.json_response(widget("a"))
         await response.prepare(request)
         await response.write_eof()
