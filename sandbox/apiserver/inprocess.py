@@ -5,7 +5,7 @@ Owns the translation between the transport's types and the server's. Must not: a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from kube.errors import Unreachable
@@ -24,7 +24,7 @@ class InProcessStream:
         self.headers = headers
         self._chunks = chunks
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield bytes as they come.
 
         Raises:

@@ -67,7 +67,9 @@ def test_apply_creates_then_changes_then_leaves_alone(server: Process, ns: str) 
 
     changed = WEB.replace("shop:1", "shop:2").replace('{name: A, value: "1"}, ', "")
     assert "deployment.apps/web configured" in server.kubectl("apply", "-n", ns, "-f", "-", stdin=changed)
-    container = json.loads(server.kubectl("get", "deploy", "web", "-n", ns, "-o", "json"))["spec"]["template"]["spec"]["containers"][0]
+    container = json.loads(server.kubectl("get", "deploy", "web", "-n", ns, "-o", "json"))["spec"]["template"]["spec"][
+        "containers"
+    ][0]
     assert (container["image"], container["env"]) == ("shop:2", [{"name": "B", "value": "2"}])
 
 
@@ -216,5 +218,7 @@ def test_logs_come_from_the_agent_of_the_pods_node(server: Process, ns: str) -> 
 def test_errors_read_as_on_any_cluster(server: Process, ns: str) -> None:
     missing = server.kubectl("get", "pod", "ghost", "-n", ns, fails=True)
     assert missing == 'Error from server (NotFound): pods "ghost" not found\n'
-    bad = server.kubectl("create", "-n", ns, "-f", "-", stdin=WEB.replace("matchLabels: {app: web}", "matchLabels: {app: other}"), fails=True)
+    bad = server.kubectl(
+        "create", "-n", ns, "-f", "-", stdin=WEB.replace("matchLabels: {app: web}", "matchLabels: {app: other}"), fails=True
+    )
     assert 'The Deployment "web" is invalid: spec.template.metadata.labels: Invalid value' in bad

@@ -44,7 +44,12 @@ class Process:
         """Start kubectl and return it."""
         assert KUBECTL is not None
         return subprocess.Popen(
-            [KUBECTL, *words], env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+            [KUBECTL, *words],
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.PIPE,
+            text=True,
         )
 
     def kubectl(self, *words: str, stdin: str | None = None, fails: bool = False) -> str:

@@ -89,7 +89,10 @@ async def test_probes_and_volumes_are_completed(api: Api) -> None:
         "successThreshold": 1,
         "failureThreshold": 3,
     }
-    assert made["spec.volumes"] == [{"name": "tmp", "emptyDir": {}}, {"name": "s", "secret": {"secretName": "x", "defaultMode": 420}}]
+    assert made["spec.volumes"] == [
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "s", "secret": {"secretName": "x", "defaultMode": 420}},
+    ]
     assert made["status"] == {"phase": "Pending", "qosClass": "BestEffort"}
 
 
@@ -99,7 +102,10 @@ async def test_quantities_given_as_numbers_become_text(api: Api) -> None:
 
     made = await api.create(PODS, body)
 
-    assert made["spec.containers.0.resources"] == {"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "1", "memory": "1Gi"}}
+    assert made["spec.containers.0.resources"] == {
+        "limits": {"cpu": "1", "memory": "1Gi"},
+        "requests": {"cpu": "1", "memory": "1Gi"},
+    }
     assert made["status.qosClass"] == "Guaranteed"
 
 
@@ -116,7 +122,9 @@ async def test_every_service_gets_a_loopback_address_of_its_own_and_keeps_it(api
 
 async def test_a_headless_service_and_an_external_name_get_no_address(api: Api) -> None:
     headless = await api.create(SERVICES, {"metadata": {"name": "h"}, "spec": {"clusterIP": "None"}})
-    external = await api.create(SERVICES, {"metadata": {"name": "e"}, "spec": {"type": "ExternalName", "externalName": "a.example"}})
+    external = await api.create(
+        SERVICES, {"metadata": {"name": "e"}, "spec": {"type": "ExternalName", "externalName": "a.example"}}
+    )
 
     assert headless["spec.clusterIP"] == "None"
     assert "clusterIP" not in external["spec"]
@@ -151,21 +159,33 @@ REFUSED: list[Any] = [
     pytest.param(DEPLOYMENTS, {"metadata": {"name": "d"}, "spec": {}}, "spec.selector: Required value", id="no selector"),
     pytest.param(
         DEPLOYMENTS,
-        {"metadata": {"name": "d"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}}}},
+        {
+            "metadata": {"name": "d"},
+            "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}}},
+        },
         "spec.template.spec.containers: Required value",
         id="no containers",
     ),
-    pytest.param(JOBS, job(template={"spec": {"containers": [{"name": "m", "image": "b"}]}}), 'Unsupported value: "Always"', id="job that restarts"),
+    pytest.param(
+        JOBS,
+        job(template={"spec": {"containers": [{"name": "m", "image": "b"}]}}),
+        'Unsupported value: "Always"',
+        id="job that restarts",
+    ),
     pytest.param(SERVICES, {"metadata": {"name": "s"}, "spec": {}}, "spec.ports: Required value", id="service without ports"),
     pytest.param(SERVICES, service(ports=[{"port": 0}]), "must be between 1 and 65535", id="port 0"),
-    pytest.param(SERVICES, service(ports=[{"port": 1}, {"port": 2}]), "spec.ports[0].name: Required value", id="ports without names"),
+    pytest.param(
+        SERVICES, service(ports=[{"port": 1}, {"port": 2}]), "spec.ports[0].name: Required value", id="ports without names"
+    ),
     pytest.param(SERVICES, service(type="Magic"), 'Unsupported value: "Magic"', id="service type"),
     pytest.param(SERVICES, service("Web"), "a lowercase RFC 1123 label", id="service name"),
     pytest.param(INGRESSES, ingress(), "pathType: Required value: pathType must be specified", id="no path type"),
     pytest.param(INGRESSES, ingress(pathType="Prefix", path="x"), "must be an absolute path", id="relative path"),
     pytest.param(INGRESSES, {"metadata": {"name": "i"}, "spec": {}}, "either `defaultBackend` or `rules`", id="empty ingress"),
     pytest.param(PODS, pod("p", restartPolicy="Sometimes"), 'Unsupported value: "Sometimes"', id="restart policy"),
-    pytest.param(PODS, pod("p", containers=[{"name": "a", "image": "x"}] * 2), 'Duplicate value: "a"', id="two containers of one name"),
+    pytest.param(
+        PODS, pod("p", containers=[{"name": "a", "image": "x"}] * 2), 'Duplicate value: "a"', id="two containers of one name"
+    ),
 ]
 
 
@@ -180,8 +200,12 @@ async def test_a_builtin_object_that_cannot_work_is_refused(api: Api, path: str,
 @pytest.mark.parametrize(
     ("path", "body", "patch", "text"),
     [
-        pytest.param(DEPLOYMENTS, deployment("x"), {"spec": {"selector": {"matchLabels": {"app": "y"}}}}, "field is immutable", id="selector"),
-        pytest.param(SERVICES, service("x"), {"spec": {"clusterIP": "127.96.9.9"}}, "may not change once set", id="cluster address"),
+        pytest.param(
+            DEPLOYMENTS, deployment("x"), {"spec": {"selector": {"matchLabels": {"app": "y"}}}}, "field is immutable", id="selector"
+        ),
+        pytest.param(
+            SERVICES, service("x"), {"spec": {"clusterIP": "127.96.9.9"}}, "may not change once set", id="cluster address"
+        ),
         pytest.param(PODS, pod("x"), {"spec": {"hostNetwork": True}}, "pod updates may not change fields", id="pod spec"),
         pytest.param(CONFIG_MAPS, {**config_map("x"), "immutable": True}, {"data": {"a": "b"}}, "immutable", id="immutable data"),
     ],
@@ -214,7 +238,14 @@ async def test_events_of_both_groups_are_the_same_objects(api: Api) -> None:
 
     await api.create(
         "/apis/events.k8s.io/v1/namespaces/default/events",
-        {"metadata": {"name": "f"}, "regarding": about, "reason": "Ended", "note": "It ended.", "type": "Normal", "reportingController": "c"},
+        {
+            "metadata": {"name": "f"},
+            "regarding": about,
+            "reason": "Ended",
+            "note": "It ended.",
+            "type": "Normal",
+            "reportingController": "c",
+        },
     )
     older = await api.get("/api/v1/namespaces/default/events/f")
     assert (older["involvedObject"], older["message"], older["reportingComponent"]) == (about, "It ended.", "c")
@@ -238,7 +269,9 @@ async def test_pods_show_what_they_are_waiting_for(api: Api) -> None:
     }
 
 
-@pytest.mark.parametrize("kind", ["deployments", "nodes", "events", "jobs", "ingresses", "endpoints", "secrets", "horizontalpodautoscalers"])
+@pytest.mark.parametrize(
+    "kind", ["deployments", "nodes", "events", "jobs", "ingresses", "endpoints", "secrets", "horizontalpodautoscalers"]
+)
 async def test_every_table_row_has_a_cell_for_each_column(api: Api, kind: str) -> None:
     bodies: dict[str, tuple[str, Any]] = {
         "deployments": (DEPLOYMENTS, deployment("x")),
@@ -246,7 +279,10 @@ async def test_every_table_row_has_a_cell_for_each_column(api: Api, kind: str) -
         "events": ("/api/v1/namespaces/default/events", {"metadata": {"name": "e"}, "involvedObject": {"namespace": "default"}}),
         "jobs": (JOBS, job()),
         "ingresses": (INGRESSES, ingress(pathType="Prefix")),
-        "endpoints": ("/api/v1/namespaces/default/endpoints", {"metadata": {"name": "e"}, "subsets": [{"addresses": [{"ip": "1.2.3.4"}]}]}),
+        "endpoints": (
+            "/api/v1/namespaces/default/endpoints",
+            {"metadata": {"name": "e"}, "subsets": [{"addresses": [{"ip": "1.2.3.4"}]}]},
+        ),
         "secrets": (SECRETS, {"metadata": {"name": "s"}}),
         "horizontalpodautoscalers": (
             "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers",
@@ -272,7 +308,17 @@ async def test_metadata_alone_can_be_asked_for(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(5, "5s"), (119, "119s"), (150, "2m30s"), (600, "10m"), (10_000, "166m"), (11_000, "3h3m"), (40_000, "11h"), (200_000, "2d7h"), (10**6, "11d")],
+    [
+        (5, "5s"),
+        (119, "119s"),
+        (150, "2m30s"),
+        (600, "10m"),
+        (10_000, "166m"),
+        (11_000, "3h3m"),
+        (40_000, "11h"),
+        (200_000, "2d7h"),
+        (10**6, "11d"),
+    ],
 )
 def test_ages_read_as_in_kubectl(seconds: int, text: str) -> None:
     assert short_duration(seconds) == text

@@ -51,9 +51,14 @@ async def test_unknown_fields_are_pruned_except_where_the_schema_keeps_them(api:
 
 
 async def test_defaults_are_filled_in_deep_inside_but_not_over_given_values(api: Api) -> None:
-    part = {"type": "object", "properties": {"kind": {"type": "string", "default": "plain"}, "count": {"type": "integer", "default": 1}}}
+    part = {
+        "type": "object",
+        "properties": {"kind": {"type": "string", "default": "plain"}, "count": {"type": "integer", "default": 1}},
+    }
     parts = {"type": "array", "items": part}
-    await api.create(CRDS, definition(schema={"type": "object", "properties": {"parts": parts, "on": {"type": "boolean", "default": True}}}))
+    await api.create(
+        CRDS, definition(schema={"type": "object", "properties": {"parts": parts, "on": {"type": "boolean", "default": True}}})
+    )
 
     made = await api.create(WIDGETS, widget("w", parts=[{"kind": "odd"}, {}]))
 
@@ -61,32 +66,82 @@ async def test_defaults_are_filled_in_deep_inside_but_not_over_given_values(api:
 
 
 CASES: list[Any] = [
-    pytest.param({"type": "integer"}, "x", "FieldValueTypeInvalid", 'Invalid value: "string": spec.f in body must be of type integer: "string"', id="type"),
+    pytest.param(
+        {"type": "integer"},
+        "x",
+        "FieldValueTypeInvalid",
+        'Invalid value: "string": spec.f in body must be of type integer: "string"',
+        id="type",
+    ),
     pytest.param({"type": "integer"}, True, "FieldValueTypeInvalid", "must be of type integer", id="a boolean is no integer"),
     pytest.param({"type": "string"}, 5, "FieldValueTypeInvalid", "must be of type string", id="a number is no string"),
-    pytest.param({"type": "integer", "minimum": 1}, 0, "FieldValueInvalid", "spec.f in body should be greater than or equal to 1", id="minimum"),
-    pytest.param({"type": "integer", "minimum": 1, "exclusiveMinimum": True}, 1, "FieldValueInvalid", "greater than 1", id="exclusive minimum"),
+    pytest.param(
+        {"type": "integer", "minimum": 1},
+        0,
+        "FieldValueInvalid",
+        "spec.f in body should be greater than or equal to 1",
+        id="minimum",
+    ),
+    pytest.param(
+        {"type": "integer", "minimum": 1, "exclusiveMinimum": True},
+        1,
+        "FieldValueInvalid",
+        "greater than 1",
+        id="exclusive minimum",
+    ),
     pytest.param({"type": "integer", "maximum": 5}, 6, "FieldValueInvalid", "less than or equal to 5", id="maximum"),
-    pytest.param({"type": "string", "enum": ["a", "b"]}, "c", "FieldValueNotSupported", 'Unsupported value: "c": supported values: "a", "b"', id="enum"),
+    pytest.param(
+        {"type": "string", "enum": ["a", "b"]},
+        "c",
+        "FieldValueNotSupported",
+        'Unsupported value: "c": supported values: "a", "b"',
+        id="enum",
+    ),
     pytest.param({"type": "string", "pattern": "^a+$"}, "b", "FieldValueInvalid", "should match '^a+$'", id="pattern"),
     pytest.param({"type": "string", "maxLength": 2}, "abc", "FieldValueTooLong", "Too long", id="too long"),
     pytest.param({"type": "string", "format": "date-time"}, "noon", "FieldValueInvalid", "date-time", id="date"),
-    pytest.param({"type": "array", "maxItems": 1, "items": {"type": "integer"}}, [1, 2], "FieldValueTooMany", "must have at most 1 items", id="items"),
-    pytest.param({"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"}, ["a", "a"], "FieldValueDuplicate", '"a"', id="set"),
-    pytest.param({"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}}}, {}, "FieldValueRequired", "Required value", id="required"),
-    pytest.param({"x-kubernetes-int-or-string": True}, [], "FieldValueTypeInvalid", "must be of type integer,string", id="int or string"),
     pytest.param(
-        {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}, "oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
+        {"type": "array", "maxItems": 1, "items": {"type": "integer"}},
+        [1, 2],
+        "FieldValueTooMany",
+        "must have at most 1 items",
+        id="items",
+    ),
+    pytest.param(
+        {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"},
+        ["a", "a"],
+        "FieldValueDuplicate",
+        '"a"',
+        id="set",
+    ),
+    pytest.param(
+        {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}}},
+        {},
+        "FieldValueRequired",
+        "Required value",
+        id="required",
+    ),
+    pytest.param(
+        {"x-kubernetes-int-or-string": True}, [], "FieldValueTypeInvalid", "must be of type integer,string", id="int or string"
+    ),
+    pytest.param(
+        {
+            "type": "object",
+            "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
+            "oneOf": [{"required": ["a"]}, {"required": ["b"]}],
+        },
         {"a": "1", "b": "2"},
         "FieldValueInvalid",
         "must validate one and only one schema (oneOf). Found 2 valid alternatives",
         id="one of",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("schema", "value", "reason", "text"), CASES)
-async def test_a_value_that_breaks_its_schema_is_named_with_its_cause(api: Api, schema: dict[str, Any], value: Any, reason: str, text: str) -> None:
+async def test_a_value_that_breaks_its_schema_is_named_with_its_cause(
+    api: Api, schema: dict[str, Any], value: Any, reason: str, text: str
+) -> None:
     await api.create(CRDS, definition(schema={"type": "object", "properties": {"f": schema}}))
 
     refused = await api.create(WIDGETS, widget("w", f=value))
@@ -211,11 +266,19 @@ async def test_printer_columns_become_the_table(api: Api) -> None:
     ]
     await api.create(CRDS, definition(additionalPrinterColumns=columns))
     await api.create(WIDGETS, widget("w", size=3))
-    await api.patch(f"{WIDGETS}/w/status", {"status": {"conditions": [{"type": "Live", "status": "False"}, {"type": "Ready", "status": "True"}]}})
+    await api.patch(
+        f"{WIDGETS}/w/status",
+        {"status": {"conditions": [{"type": "Live", "status": "False"}, {"type": "Ready", "status": "True"}]}},
+    )
 
     table = await api.ask("GET", WIDGETS, accept="application/json;as=Table;v=v1;g=meta.k8s.io,application/json")
 
-    assert [(column["name"], column["priority"]) for column in table["columnDefinitions"]] == [("Name", 0), ("Size", 0), ("Ready", 0), ("Since", 1)]
+    assert [(column["name"], column["priority"]) for column in table["columnDefinitions"]] == [
+        ("Name", 0),
+        ("Size", 0),
+        ("Ready", 0),
+        ("Since", 1),
+    ]
     assert table["rows.0.cells"] == ["w", 3, "True", "0s"]
 
 

@@ -43,7 +43,9 @@ async def test_a_finalizer_holds_an_object_until_it_is_taken_off(api: Api) -> No
     ("policy", "finalizers"),
     [pytest.param("Foreground", ["foregroundDeletion"], id="foreground"), pytest.param("Orphan", ["orphan"], id="orphan")],
 )
-async def test_a_propagation_policy_leaves_its_finalizer_to_the_garbage_collector(api: Api, policy: str, finalizers: list[str]) -> None:
+async def test_a_propagation_policy_leaves_its_finalizer_to_the_garbage_collector(
+    api: Api, policy: str, finalizers: list[str]
+) -> None:
     await api.create(DEPLOYMENTS, deployment("web"))
 
     held = await api.delete(f"{DEPLOYMENTS}/web", {"propagationPolicy": policy})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 import pytest
 from apiserver_harness import CONFIG_MAPS, DEPLOYMENTS, Api, config_map, deployment
 
@@ -105,10 +107,8 @@ async def test_a_line_may_arrive_in_pieces(api: Api) -> None:
     api.server.faults.set(Fault(action="split-line", resource="configmaps"))
     await api.create(CONFIG_MAPS, config_map("a"))
 
-    async with api.transport.stream(CONFIG_MAPS, query={"watch": "true"}) as stream:
-        chunks = stream.chunks()
+    async with api.transport.stream(CONFIG_MAPS, query={"watch": "true"}) as stream, aclosing(stream.chunks()) as chunks:
         pieces = [await anext(chunks), await anext(chunks)]
-        await chunks.aclose()
 
     assert not pieces[0].endswith(b"\n")
     assert (pieces[0] + pieces[1]).count(b"\n") == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,7 +69,9 @@ class Api:
         self.server = server or ApiServer()
         self.transport = InProcessTransport(self.server, user_agent="tests/1")
 
-    async def ask(self, method: str, path: str, body: Any = None, *, kind: str = "application/json", accept: str = "", **query: str) -> Got:
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, kind: str = "application/json", accept: str = "", **query: str
+    ) -> Got:
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": kind, **({"Accept": accept} if accept else {})}
         response = await self.transport.request(method, path, query=query, headers=headers, body=data)
@@ -110,10 +112,11 @@ class Events:
         self._rest = b""
 
     async def __aenter__(self) -> Events:
-        stream = await self._stack.enter_async_context(self._api.transport.stream(self._path, query={"watch": "true", **self._query}))
+        stream = await self._stack.enter_async_context(
+            self._api.transport.stream(self._path, query={"watch": "true", **self._query})
+        )
         self.status = stream.status
-        self._chunks = stream.chunks()
-        self._stack.push_async_callback(self._chunks.aclose)
+        self._chunks = await self._stack.enter_async_context(aclosing(stream.chunks()))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -137,7 +140,10 @@ def config_map(name: str, **data: str) -> dict[str, Any]:
 
 
 def pod(name: str, **spec: Any) -> dict[str, Any]:
-    return {"metadata": {"name": name, "labels": {"app": name}}, "spec": {"containers": [{"name": "main", "image": "shop:1"}], **spec}}
+    return {
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": {"containers": [{"name": "main", "image": "shop:1"}], **spec},
+    }
 
 
 def deployment(name: str, *, image: str = "shop:1", replicas: int = 1, **metadata: Any) -> dict[str, Any]:
@@ -163,7 +169,14 @@ def definition(*, schema: Mapping[str, Any] | None = None, **version: Any) -> di
             "scope": "Namespaced",
             "names": {"plural": "widgets", "kind": "Widget", "shortNames": ["wd"]},
             "versions": [
-                {"name": "v1", "served": True, "storage": True, "subresources": {"status": {}}, "schema": {"openAPIV3Schema": root}, **version}
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "schema": {"openAPIV3Schema": root},
+                    **version,
+                }
             ],
         },
     }

@@ -48,7 +48,9 @@ async def test_a_generated_name_has_the_prefix_and_is_new_each_time(api: Api) ->
 @pytest.mark.parametrize(
     ("path", "body", "code", "reason", "text"),
     [
-        pytest.param(CONFIG_MAPS, config_map("taken"), 409, "AlreadyExists", 'configmaps "taken" already exists', id="a name that is taken"),
+        pytest.param(
+            CONFIG_MAPS, config_map("taken"), 409, "AlreadyExists", 'configmaps "taken" already exists', id="a name that is taken"
+        ),
         pytest.param(CONFIG_MAPS, config_map("Bad_Name"), 422, "Invalid", "RFC 1123 subdomain", id="a name that is no DNS name"),
         pytest.param(CONFIG_MAPS, {"metadata": {}}, 422, "Invalid", "name or generateName is required", id="no name"),
         pytest.param(
@@ -60,21 +62,44 @@ async def test_a_generated_name_has_the_prefix_and_is_new_each_time(api: Api) ->
             id="a namespace that is not there",
         ),
         pytest.param(
-            CONFIG_MAPS, {"metadata": {"name": "a", "namespace": "kube-system"}}, 400, "BadRequest", "does not match the namespace", id="two namespaces"
+            CONFIG_MAPS,
+            {"metadata": {"name": "a", "namespace": "kube-system"}},
+            400,
+            "BadRequest",
+            "does not match the namespace",
+            id="two namespaces",
         ),
         pytest.param(
-            CONFIG_MAPS, {"kind": "Secret", "metadata": {"name": "a"}}, 400, "BadRequest", "does not match the expected", id="another kind"
+            CONFIG_MAPS,
+            {"kind": "Secret", "metadata": {"name": "a"}},
+            400,
+            "BadRequest",
+            "does not match the expected",
+            id="another kind",
         ),
         pytest.param(
-            CONFIG_MAPS, {"metadata": {"name": "a", "resourceVersion": "1"}}, 400, "BadRequest", "should not be set on objects", id="a version"
+            CONFIG_MAPS,
+            {"metadata": {"name": "a", "resourceVersion": "1"}},
+            400,
+            "BadRequest",
+            "should not be set on objects",
+            id="a version",
         ),
         pytest.param(CONFIG_MAPS, b"{", 400, "BadRequest", "unrecognized", id="half an object"),
-        pytest.param(CONFIG_MAPS, {"metadata": {"name": "a", "labels": {"x": "-"}}}, 422, "Invalid", "a valid label must", id="a bad label"),
-        pytest.param("/api/v1/namespaces/default/nothings", config_map("a"), 404, "NotFound", "could not find", id="no such resource"),
-        pytest.param("/api/v1/namespaces/default/nodes", config_map("a"), 404, "NotFound", "could not find", id="a namespace for a node"),
+        pytest.param(
+            CONFIG_MAPS, {"metadata": {"name": "a", "labels": {"x": "-"}}}, 422, "Invalid", "a valid label must", id="a bad label"
+        ),
+        pytest.param(
+            "/api/v1/namespaces/default/nothings", config_map("a"), 404, "NotFound", "could not find", id="no such resource"
+        ),
+        pytest.param(
+            "/api/v1/namespaces/default/nodes", config_map("a"), 404, "NotFound", "could not find", id="a namespace for a node"
+        ),
     ],
 )
-async def test_a_creation_is_refused_in_words_people_know(api: Api, path: str, body: object, code: int, reason: str, text: str) -> None:
+async def test_a_creation_is_refused_in_words_people_know(
+    api: Api, path: str, body: object, code: int, reason: str, text: str
+) -> None:
     await api.create(CONFIG_MAPS, config_map("taken"))
 
     refused = await api.create(path, body)
@@ -166,7 +191,11 @@ async def test_a_dry_run_answers_but_stores_nothing(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "status", "warned"),
-    [pytest.param("Strict", 400, False, id="strict"), pytest.param("Warn", 201, True, id="warn"), pytest.param("Ignore", 201, False, id="ignore")],
+    [
+        pytest.param("Strict", 400, False, id="strict"),
+        pytest.param("Warn", 201, True, id="warn"),
+        pytest.param("Ignore", 201, False, id="ignore"),
+    ],
 )
 async def test_an_unknown_field_is_refused_warned_of_or_dropped_in_silence(api: Api, mode: str, status: int, warned: bool) -> None:
     body = deployment("web")
@@ -193,7 +222,9 @@ async def test_a_value_of_the_wrong_type_in_a_builtin_kind_is_a_bad_request(api:
 
 
 async def test_a_merge_patch_removes_with_null_and_replaces_lists(api: Api) -> None:
-    await api.create(PODS, {**pod("p"), "metadata": {"name": "p", "labels": {"a": "1", "b": "2"}, "finalizers": ["x.io/a", "x.io/b"]}})
+    await api.create(
+        PODS, {**pod("p"), "metadata": {"name": "p", "labels": {"a": "1", "b": "2"}, "finalizers": ["x.io/a", "x.io/b"]}}
+    )
 
     got = await api.patch(f"{PODS}/p", {"metadata": {"labels": {"a": None, "c": "3"}, "finalizers": ["x.io/c"]}})
 
@@ -206,7 +237,9 @@ async def test_a_json_patch_tests_before_it_acts(api: Api) -> None:
     path = f"{CONFIG_MAPS}/a"
 
     failed = await api.patch(path, [{"op": "test", "path": "/data/x", "value": "2"}, {"op": "remove", "path": "/data/x"}], JSON)
-    passed = await api.patch(path, [{"op": "test", "path": "/data/x", "value": "1"}, {"op": "add", "path": "/data/y", "value": "2"}], JSON)
+    passed = await api.patch(
+        path, [{"op": "test", "path": "/data/x", "value": "1"}, {"op": "add", "path": "/data/y", "value": "2"}], JSON
+    )
 
     assert failed.status == 422
     assert passed["data"] == {"x": "1", "y": "2"}
@@ -238,7 +271,9 @@ async def test_every_request_is_counted_by_user_verb_and_resource(api: Api) -> N
     assert counts.total(user="admin", verb="create", resource="deployments") == 1
     assert counts.total(verb="patch", resource="deployments/status") == 1
     assert counts.writes() == 2
-    assert {"user": "admin", "verb": "list", "resource": "deployments", "count": 1} in (await api.get("/debug/requests"))["requests"]
+    assert {"user": "admin", "verb": "list", "resource": "deployments", "count": 1} in (await api.get("/debug/requests"))[
+        "requests"
+    ]
 
 
 async def test_without_a_known_token_nobody_gets_in() -> None:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from apiserver_harness import CONFIG_MAPS, CRDS, DEPLOYMENTS, SERVICES, STRATEGIC, WIDGETS, Api, config_map, definition, deployment, widget
+from apiserver_harness import (
+    CONFIG_MAPS,
+    CRDS,
+    DEPLOYMENTS,
+    SERVICES,
+    STRATEGIC,
+    WIDGETS,
+    Api,
+    config_map,
+    definition,
+    deployment,
+    widget,
+)
 
 
 @pytest.fixture
@@ -76,7 +88,10 @@ async def test_an_update_takes_ownership_of_what_it_changes(api: Api) -> None:
 
     await api.patch(path, {"data": {"x": "2"}}, fieldManager="editor")
 
-    assert managers(await api.get(path)) == {("alice", "Apply"): {"f:data": {"f:y": {}}}, ("editor", "Update"): {"f:data": {"f:x": {}}}}
+    assert managers(await api.get(path)) == {
+        ("alice", "Apply"): {"f:data": {"f:y": {}}},
+        ("editor", "Update"): {"f:data": {"f:x": {}}},
+    }
     refused = await api.apply(path, applied("a", x="1", y="1"), "alice")
     assert 'conflict with "editor" using v1' in refused.message
 
@@ -110,20 +125,29 @@ async def test_a_status_writer_and_a_spec_writer_have_entries_of_their_own(api: 
 
     got = await api.patch(f"{DEPLOYMENTS}/web/status", {"status": {"replicas": 1}}, fieldManager="ctl")
 
-    assert [(entry["manager"], entry.get("subresource", "")) for entry in got["metadata.managedFields"]] == [("ctl", ""), ("ctl", "status")]
+    assert [(entry["manager"], entry.get("subresource", "")) for entry in got["metadata.managedFields"]] == [
+        ("ctl", ""),
+        ("ctl", "status"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("listing", "expected"),
     [
-        pytest.param({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]}, [{"id": "a", "v": 1}, {"id": "b", "v": 2}], id="map"),
+        pytest.param(
+            {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]},
+            [{"id": "a", "v": 1}, {"id": "b", "v": 2}],
+            id="map",
+        ),
         pytest.param({"x-kubernetes-list-type": "atomic"}, None, id="atomic"),
         pytest.param({}, None, id="atomic is the default"),
     ],
 )
 async def test_lists_of_custom_resources_merge_as_their_schema_says(api: Api, listing: dict[str, Any], expected: Any) -> None:
     item = {"type": "object", "properties": {"id": {"type": "string"}, "v": {"type": "integer"}}, "required": ["id"]}
-    await api.create(CRDS, definition(schema={"type": "object", "properties": {"parts": {"type": "array", "items": item, **listing}}}))
+    await api.create(
+        CRDS, definition(schema={"type": "object", "properties": {"parts": {"type": "array", "items": item, **listing}}})
+    )
     head = {"apiVersion": "shop.io/v1", "kind": "Widget"}
     await api.apply(f"{WIDGETS}/w", {**head, **widget("w", parts=[{"id": "a", "v": 1}])}, "alice")
 

@@ -110,7 +110,9 @@ async def test_a_quiet_watch_sends_a_bookmark_each_minute_and_ends_at_its_timeou
             await events.next()
 
     assert [kind for kind, _ in marks] == ["BOOKMARK", "BOOKMARK"]
-    assert int(marks[0][1]["metadata"]["resourceVersion"]) > int(version), "a bookmark is newer than the last event of this resource"
+    assert int(marks[0][1]["metadata"]["resourceVersion"]) > int(version), (
+        "a bookmark is newer than the last event of this resource"
+    )
     assert asyncio.get_running_loop().time() - begun == pytest.approx(150)
 
 
@@ -133,7 +135,11 @@ async def test_pages_show_one_moment_however_much_changes_between_them(api: Api)
     third = await api.get(CONFIG_MAPS, limit="2", **{"continue": second["metadata.continue"]})
 
     assert first["metadata.remainingItemCount"] == 3
-    assert [[item["metadata"]["name"] for item in page["items"]] for page in (first, second, third)] == [["a", "b"], ["c", "d"], ["e"]]
+    assert [[item["metadata"]["name"] for item in page["items"]] for page in (first, second, third)] == [
+        ["a", "b"],
+        ["c", "d"],
+        ["e"],
+    ]
     assert "continue" not in third["metadata"]
     assert {page["metadata.resourceVersion"] for page in (first, second, third)} == {first["metadata.resourceVersion"]}
 
@@ -190,7 +196,9 @@ async def test_a_field_selector_selects(api: Api, selector: str, names: list[str
     assert await api.names(PODS, fieldSelector=selector) == names
 
 
-@pytest.mark.parametrize("query", [{"labelSelector": "a=b=c"}, {"labelSelector": "x>y"}, {"fieldSelector": "spec.colour=red"}, {"limit": "x"}])
+@pytest.mark.parametrize(
+    "query", [{"labelSelector": "a=b=c"}, {"labelSelector": "x>y"}, {"fieldSelector": "spec.colour=red"}, {"limit": "x"}]
+)
 async def test_a_selector_that_cannot_be_read_is_a_bad_request(api: Api, query: dict[str, str]) -> None:
     assert (await api.get(PODS, **query)).status == 400
 

@@ -39,6 +39,7 @@ _QUANTITY_MAPS = {
     "min",
     "maxLimitRequestRatio",
     "allocatedResources",
+    "stringData",
 }
 _QUANTITIES = {"sizeLimit", "averageValue", "divisor"}
 
