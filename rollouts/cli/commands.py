@@ -23,6 +23,19 @@ class KubeCommand(click.Command):
         super().__init__(*args, **kwargs)
         self.params += [one for one in kube_options() if not self._clashes(one)]
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; a flag may have a value, as in `--watch=false`, the way kubectl's may."""
+        return super().parse_args(ctx, [read for arg in args for read in self._flag(arg)])
+
+    def _flag(self, argument: str) -> list[str]:
+        """Return an argument with the value of a flag resolved."""
+        name, sign, value = argument.partition("=")
+        truth = {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
+        for param in self.params if sign and truth is not None else ():
+            if isinstance(param, click.Option) and param.is_flag and name in param.opts:
+                return [name] if truth else param.secondary_opts[:1]
+        return [argument]
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run it with the options given here, or before it."""
         ctx.obj = session_of(ctx)
