@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kube.objects import Key, Object, is_deleting, key_of, labels_of, name_of, namespace_of
-from sandbox.gateway.world import Notes, Settings, World, spec_of
+from sandbox.gateway.world import UNREADABLE, Notes, Settings, World, spec_of
 
 SERVICE_NAME = "kubernetes.io/service-name"
 TCP_NAMES = ("tcp", "tls", "https", "mongo", "mysql", "redis", "postgres", "amqp", "kafka")
@@ -96,7 +96,7 @@ def catalog_of(world: World, settings: Settings, notes: Notes) -> Catalog:
     for service in world.services:
         try:
             ports[key_of(service)] = _distinct(_ports(service, notes), service, notes)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             notes.add(service, f"left out, its spec cannot be read ({error!r})")
     by_port = _endpoints(world)
     clusters = {
@@ -234,7 +234,7 @@ def _with_subsets(catalog: Catalog, rules: Iterable[Object], *, settings: Settin
                     wanted = (subset.get("labels") or {}).items()
                     clusters[cluster] = tuple(one for one in catalog.clusters[port.cluster] if wanted <= one.labels.items())
                     _set_balancer(balancers, cluster, subset, spec)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             notes.add(rule, f"left out, its spec cannot be read ({error!r})")
     return Catalog(catalog.ports, clusters, balancers)
 

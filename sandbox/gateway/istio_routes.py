@@ -15,7 +15,7 @@ from sandbox.gateway.catalog import Catalog, ClusterId, resolve_host
 from sandbox.gateway.envoy import Share, answer, forward, route
 from sandbox.gateway.istio_changes import direct_answer, header_changes, host_change, redirect, retries, rewrite, seconds
 from sandbox.gateway.istio_match import Entry, matches
-from sandbox.gateway.world import Json, Notes, Settings
+from sandbox.gateway.world import UNREADABLE, Json, Notes, Settings
 
 MOST_WEIGHT = 1_000_000
 UNSERVED = ("fault", "corsPolicy", "delegate")
@@ -45,7 +45,7 @@ def http_routes(source: Source, entry: Entry) -> list[Json]:
         for match in matches(http, entry, owner=source.owner, notes=source.notes):
             try:
                 found.append(_route(http, match, source, entry))
-            except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            except UNREADABLE as error:
                 source.notes.add(source.owner, f"{title} answers 503, it cannot be read: {error}")
                 found.append(route(match, answer(503, f"{title} of the VirtualService {name_of(source.owner)} cannot be read")))
     return found

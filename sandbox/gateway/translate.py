@@ -30,8 +30,8 @@ from sandbox.gateway.envoy import (
 from sandbox.gateway.istio_match import ANY, MESH, Entry
 from sandbox.gateway.istio_routes import http_routes
 from sandbox.gateway.translate_ingress import ingress_routes
-from sandbox.gateway.translate_istio import UNREADABLE, Istio, gateway_routes, istio_of
-from sandbox.gateway.world import Json, Notes, Problem, Settings, Socket, World
+from sandbox.gateway.translate_istio import Istio, gateway_routes, istio_of
+from sandbox.gateway.world import UNREADABLE, Json, Notes, Problem, Settings, Socket, World
 
 REFUSAL = (
     "This proxy knows names of the cluster only: NAME.NAMESPACE, NAME.NAMESPACE.svc.cluster.local, with a port of that Service."

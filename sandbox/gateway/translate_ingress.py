@@ -18,7 +18,7 @@ from kube.objects import Object, annotations_of, name_of, namespace_of
 from sandbox.gateway.canary import TIMEOUT, Policy, canary_routes, is_canary, policy_of
 from sandbox.gateway.catalog import Catalog, ClusterId
 from sandbox.gateway.envoy import Share, answer, forward, route
-from sandbox.gateway.world import Json, Notes, Settings, World, oldest_first, spec_of
+from sandbox.gateway.world import UNREADABLE, Json, Notes, Settings, World, oldest_first, spec_of
 
 HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
@@ -88,7 +88,7 @@ def _locations(ingresses: Iterable[Object], catalog: Catalog, notes: Notes) -> I
     for ingress in ingresses:
         try:
             yield from list(_locations_of(ingress, catalog, notes))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             notes.add(ingress, f"left out, its spec cannot be read ({error!r})")
 
 

@@ -15,10 +15,9 @@ from sandbox.gateway.catalog import Catalog, ServicePort, resolve_host
 from sandbox.gateway.envoy import Share
 from sandbox.gateway.istio_match import MESH, Entry, gateway_names
 from sandbox.gateway.istio_routes import Source, http_routes, shares_of
-from sandbox.gateway.world import Json, Notes, Settings, World, oldest_first, spec_of, title
+from sandbox.gateway.world import UNREADABLE, Json, Notes, Settings, World, oldest_first, spec_of, title
 
 DOMAIN = re.compile(r"\*|(\*\.)?[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
-UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +74,7 @@ def istio_of(world: World, catalog: Catalog, *, settings: Settings, notes: Notes
     by_name: dict[str, Source] = {}
     for owner in oldest_first(world.virtual_services):
         source = Source(owner=owner, catalog=catalog, settings=settings, notes=notes)
-        gateways = gateway_names(spec_of(owner).get("gateways") or [MESH], owner)
-        for host in _hosts(owner, notes) if MESH in gateways else ():
+        for host in _mesh_hosts(source):
             key = resolve_host(host, namespace_of(owner), settings.domain)
             table: dict[Any, Source] = by_service if key in catalog.ports else by_name
             first = table.setdefault(key if key in catalog.ports else host, source)
@@ -91,18 +89,40 @@ def gateway_routes(world: World, catalog: Catalog, *, settings: Settings, notes:
     found: dict[str, list[Json]] = {}
     for owner in oldest_first(world.virtual_services):
         source = Source(owner=owner, catalog=catalog, settings=settings, notes=notes)
-        for name in gateway_names(spec_of(owner).get("gateways") or (), owner):
-            if name == MESH:
-                continue
-            if name not in gateways:
-                notes.add(owner, f"not served at Gateway {name}: it is not there")
-                continue
-            for server in _servers(gateways[name], notes):
-                routes = _safely(source, Entry(name, int((server.get("port") or {}).get("number") or 80)))
-                for domain in _common(_hosts(owner, notes), server.get("hosts") or ()):
-                    known = found.setdefault(domain, [])
-                    known.extend(one for one in routes if one not in known)
+        try:
+            routes = _served_at(source, gateways)
+        except UNREADABLE as error:
+            notes.add(owner, f"not served at Gateways, it cannot be read ({error})")
+            continue
+        for domain, one in routes:
+            known = found.setdefault(domain, [])
+            known.extend(route for route in one if route not in known)
     return found
+
+
+def _served_at(source: Source, gateways: Mapping[str, Object]) -> list[tuple[str, list[Json]]]:
+    """Return each host name of a VirtualService at its Gateways, and the routes there."""
+    owner, found = source.owner, []
+    for name in gateway_names(spec_of(owner).get("gateways") or (), owner):
+        if name == MESH:
+            continue
+        if name not in gateways:
+            source.notes.add(owner, f"not served at Gateway {name}: it is not there")
+            continue
+        for server in _servers(gateways[name], source.notes):
+            routes = _safely(source, Entry(name, int((server.get("port") or {}).get("number") or 80)))
+            found += [(domain, routes) for domain in _common(_hosts(owner, source.notes), server.get("hosts") or ())]
+    return found
+
+
+def _mesh_hosts(source: Source) -> list[str]:
+    """Return the hosts that a VirtualService speaks for in the mesh."""
+    try:
+        gateways = gateway_names(spec_of(source.owner).get("gateways") or [MESH], source.owner)
+        return list(_hosts(source.owner, source.notes)) if MESH in gateways else []
+    except UNREADABLE as error:
+        source.notes.add(source.owner, f"left out, its spec cannot be read ({error})")
+        return []
 
 
 def _safely(source: Source, entry: Entry) -> list[Json]:

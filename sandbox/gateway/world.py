@@ -15,6 +15,9 @@ from kube.objects import Object, name_of, namespace_of
 Json: TypeAlias = dict[str, Any]
 """One Envoy resource or a part of it, as its JSON form."""
 
+UNREADABLE = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
+"""What reading an object that is not of the expected form raises. Caught object by object: the others go on."""
+
 GATEWAY = Kind("networking.istio.io", "v1beta1", "Gateway", "gateways")
 
 
@@ -95,5 +98,6 @@ def oldest_first(objects: tuple[Object, ...]) -> list[Object]:
 
 
 def spec_of(obj: Object) -> Mapping[str, Any]:
-    """Return `spec`, empty when there is none."""
-    return obj.get("spec") or {}
+    """Return `spec`, empty when there is none, or none that can be read."""
+    spec = obj.get("spec")
+    return spec if isinstance(spec, Mapping) else {}
