@@ -51,6 +51,9 @@ def group() -> None:
 )
 @click.option("--prometheus", metavar="PATH|none", help="The Prometheus binary.  [default: the one on PATH or in .tools]")
 @click.option("--with-controller", is_flag=True, help="Run `rollouts controller` in it too.")
+@click.option(
+    "--allow-image", "allow_images", multiple=True, metavar="PATTERN", help="Run an HTTP echo for images like this; repeatable."
+)
 @click.option("--api-port", default=0, help="Port of the API server; 0 is any free one.")
 @click.option("--ingress-port", default=0, help="Port where Ingresses are served; 0 is any free one.")
 @click.option("--prometheus-port", default=0, help="Port of Prometheus; 0 is any free one.")
@@ -61,6 +64,7 @@ def up(
     control_plane: str,
     prometheus: str | None,
     with_controller: bool,
+    allow_images: tuple[str, ...],
     api_port: int,
     ingress_port: int,
     prometheus_port: int,
@@ -72,6 +76,7 @@ def up(
         ingress_port=ingress_port,
         prometheus_port=prometheus_port,
         prometheus=prometheus,
+        allow_images=allow_images,
         with_controller=with_controller,
     )
     with _plainly():

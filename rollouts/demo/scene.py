@@ -60,6 +60,16 @@ class Scene:
         return len(((self.rollout["spec"].get("strategy") or {}).get("canary") or {}).get("steps") or ())
 
     @property
+    def is_promoted(self) -> bool:
+        """Whether the wanted version is the stable one, so that weights between the two mean nothing any more."""
+        return bool(self.status.get("stableRS")) and self.status.get("stableRS") == self.status.get("currentPodHash")
+
+    @property
+    def is_updating(self) -> bool:
+        """Whether there is a stable version and another one on its way, which was not given up."""
+        return bool(self.status.get("stableRS")) and not self.status.get("abort")
+
+    @property
     def revision(self) -> str:
         """Which template of the Rollout this is."""
         return str(annotations_of(self.rollout).get(REVISION, ""))
@@ -83,7 +93,7 @@ def outcome_of(scene: Scene, image: str) -> Outcome | None:
     status = scene.status
     if scene.image != image:
         return None
-    if scene.phase == "Healthy" and status.get("stableRS") == status.get("currentPodHash"):
+    if scene.phase == "Healthy" and scene.is_promoted:
         return Outcome.PROMOTED
     if scene.phase == "Degraded" and status.get("abort") and not scene.weight and _stable_is_whole(scene):
         return Outcome.TAKEN_BACK

@@ -15,9 +15,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from crds.manifests import custom_resource_definitions
 from kube.errors import ApiError
 from sandbox.cluster.claims import NoNetworkLeft, claimed_networks
-from sandbox.cluster.definitions import definitions
 from sandbox.cluster.processes import Identity
 from sandbox.cluster.setup import find_prometheus, install, places_of, require_linux, write_kubeconfigs
 from sandbox.cluster.state import Record, SandboxError, StateFolder, default_state
@@ -31,6 +31,7 @@ def _arguments() -> argparse.Namespace:
     for name in ("api", "ingress", "proxy", "prometheus"):
         parser.add_argument(f"--{name}-port", type=int, default=0, help="0 lets the kernel choose (default)")
     parser.add_argument("--prometheus", help="the Prometheus binary, or `none`")
+    parser.add_argument("--allow-image", action="append", default=[], help="image pattern that runs an HTTP echo; may be repeated")
     parser.add_argument("--with-controller", action="store_true", help="run the product's controller too")
     parser.add_argument("--controller-argument", action="append", default=[], help="handed to the controller; may be repeated")
     parser.add_argument("--attached", action="store_true", help="stop when standard input ends")
@@ -44,6 +45,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         proxy_port=arguments.proxy_port,
         prometheus_port=arguments.prometheus_port,
         prometheus=arguments.prometheus,
+        allow_images=tuple(arguments.allow_image),
         with_controller=arguments.with_controller,
         controller_arguments=tuple(arguments.controller_argument),
     )
@@ -59,7 +61,10 @@ async def _run(state: StateFolder, options: Options, places: Places, *, attached
     prometheus = find_prometheus(options.prometheus)
     parts = parts_of(options, places, prometheus=prometheus)
     supervisor = Supervisor(
-        state, parts, _record(places, with_prometheus=prometheus is not None), prepare=lambda: install(state, definitions())
+        state,
+        parts,
+        _record(places, with_prometheus=prometheus is not None),
+        prepare=lambda: install(state, custom_resource_definitions()),
     )
     starting, stopping = asyncio.create_task(supervisor.start()), asyncio.create_task(stop.wait())
     try:

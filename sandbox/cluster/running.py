@@ -191,6 +191,7 @@ def _command(state: StateFolder, options: Options, *, attached: bool) -> list[st
     for name in ("api", "ingress", "proxy", "prometheus"):
         command += [f"--{name}-port", str(getattr(options, f"{name}_port"))]
     command += ["--prometheus", options.prometheus] if options.prometheus else []
+    command += [f"--allow-image={pattern}" for pattern in options.allow_images]
     command += ["--with-controller"] if options.with_controller else []
     command += [f"--controller-argument={word}" for word in options.controller_arguments]
     return [*command, *(["--attached"] if attached else [])]

@@ -27,6 +27,8 @@ class Options:
     prometheus_port: int = 0
     prometheus: str | None = None
     """The binary: a path, None to look for one, or `none` to run without."""
+    allow_images: tuple[str, ...] = ()
+    """Patterns of image names, beside those the sandbox knows, that run an HTTP echo."""
     with_controller: bool = False
     controller_arguments: tuple[str, ...] = ()
 
@@ -107,7 +109,7 @@ class Part:
 
 def parts_of(options: Options, places: Places, *, prometheus: Path | None) -> tuple[Part, ...]:
     """Describe the processes of a cluster; without a path of its binary there is no Prometheus."""
-    found = [_api_server(places), _node(places), _gateway(places, prometheus)]
+    found = [_api_server(places), _node(options, places), _gateway(places, prometheus)]
     if options.with_controller:
         found.append(controller(places, arguments=options.controller_arguments))
     return tuple(found)
@@ -148,18 +150,15 @@ def _api_server(places: Places) -> Part:
     )
 
 
-def _node(places: Places) -> Part:
+def _node(options: Options, places: Places) -> Part:
+    images = [word for pattern in options.allow_images for word in ("--allow-image", pattern)]
     return Part(
         name="node",
         stage=Stage.CLUSTER,
         command=_python(
-            "sandbox.node",
-            "--kubeconfig",
-            str(places.kubeconfig("node")),
-            "--name-proxy",
-            places.name_proxy,
-            "--pod-network",
-            places.networks.pods,
+            *("sandbox.node", "--workloads", "--kubeconfig", str(places.kubeconfig("node"))),
+            *("--directory", str(places.folder / "node"), "--network", places.networks.pods),
+            *("--name-proxy", places.name_proxy, *images),
         ),
         ready=Ready(url=f"{places.server}/api/v1/nodes/{NODE}", token=places.tokens["node"], condition="Ready"),
         address=places.networks.pods,

@@ -101,10 +101,29 @@ def test_a_failed_analysis_is_told_with_its_reason() -> None:
     ("before", "after", "told"),
     [
         pytest.param(
-            scene(currentStepIndex=0), scene(currentStepIndex=1), [(What.STEP, "step 2 of 2: pause: 4s")], id="the next step"
+            scene(stableRS="a", currentStepIndex=0),
+            scene(stableRS="a", currentStepIndex=1),
+            [(What.STEP, "step 2 of 2: pause: 4s")],
+            id="the next step",
         ),
         pytest.param(
-            scene(currentStepIndex=1), scene(currentStepIndex=2), [(What.STEP, "all 2 steps are done")], id="the last step"
+            scene(stableRS="a", currentStepIndex=1),
+            scene(stableRS="a", currentStepIndex=2),
+            [(What.STEP, "all 2 steps are done")],
+            id="the last step",
+        ),
+        pytest.param(scene(currentStepIndex=0), scene(currentStepIndex=2), [], id="the first version has no steps"),
+        pytest.param(
+            scene(stableRS="a", currentStepIndex=1),
+            scene(stableRS="a", abort=True, currentStepIndex=0),
+            [],
+            id="an abort is no step",
+        ),
+        pytest.param(
+            scene(stableRS="b", currentPodHash="b", canary=weights(100)),
+            scene(stableRS="b", currentPodHash="b", canary=weights(0)),
+            [],
+            id="the weight of a promoted version",
         ),
         pytest.param(
             scene(canary=weights(0)),
