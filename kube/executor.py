@@ -209,7 +209,8 @@ class Executor:
             self._due_since.pop(uid, None)
             return
         patience = plan.status_may_wait.total_seconds()
-        if patience > 0 and not plan.events:  # an event is told once only if the status says that it was
+        told_by_status = bool(plan.events) and not any(stage.writes for stage in plan.stages)
+        if patience > 0 and not told_by_status:  # such an event is told once only if the status says that it was
             now = self._clock.monotonic()
             left = self._due_since.setdefault(uid, now) + patience - now
             if left > 0:

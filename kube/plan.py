@@ -116,7 +116,8 @@ class Plan:
     status: Mapping[str, Any] | None = None
     """The whole wanted status, sent as a difference once all stages succeeded; None leaves it alone."""
     status_may_wait: timedelta = timedelta(0)
-    """How long the status write may wait for company: set when nothing but counters moved."""
+    """How long the status write may wait for company: set when nothing but counters moved. Events of such a plan tell of its
+    writes; those that tell of the status go with it at once."""
     events: tuple[Event, ...] = ()
     look_again: timedelta | None = None
     reasons: tuple[Reason, ...] = ()
