@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kube.objects import Object, is_deleting
-from sandbox.workloads.backoff import Backoff
 from sandbox.node.pod_status import Container, PodState, Running, Terminated, Waiting, pod_status
+from sandbox.workloads.backoff import Backoff
 from sandbox.workloads.pods import spec_of
 
 HOST_ADDRESS = "127.0.0.1"
@@ -124,9 +124,9 @@ def _dying(
         last = Terminated(exit_code=behaviour.exit_code, started=begin, finished=end)
         if ends_well:
             return replace(blank, state=last, restarts=restarts), None, True
-        begin = end + timedelta(seconds=BACKOFF.seconds(restarts + 1))
+        begin = end + timedelta(seconds=BACKOFF.seconds(restarts))
         if now < begin:
             name = str((spec_of(pod).get("containers") or [{"name": ""}])[0]["name"])
-            wait = Waiting("CrashLoopBackOff", f"back-off {BACKOFF.seconds(restarts + 1):.0f}s restarting failed container={name}")
+            wait = Waiting("CrashLoopBackOff", f"back-off {BACKOFF.seconds(restarts):.0f}s restarting failed container={name}")
             return replace(blank, state=wait, last=last, restarts=restarts), begin, False
         restarts += 1

@@ -194,6 +194,9 @@ def _condition(type_: str, value: bool, because: Mapping[str, str] | None = None
 
 
 def _timed(pod: Object, condition: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    known = condition_of(pod, condition["type"])
-    same = known is not None and known.get("status") == condition["status"] and known.get("lastTransitionTime")
-    return {**condition, "lastProbeTime": None, "lastTransitionTime": same or format_time(now)}
+    """Return a condition with its times; one that did not change stays as the server has it."""
+    known = condition_of(pod, condition["type"]) or {}
+    same = known.get("status") == condition["status"] and known.get("lastTransitionTime")
+    if same and all(known.get(key) == condition.get(key) for key in ("reason", "message")):
+        return dict(known)
+    return {**condition, "lastTransitionTime": same or format_time(now)}
