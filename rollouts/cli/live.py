@@ -84,7 +84,7 @@ class Live:
                     version = self._list(client, source)
                     listed.set()
                     self._watch(client, source, version)
-            except ApiError:
+            except (ApiError, ValueError):
                 self._stopped.wait(RETRY_SECONDS)
 
     def _list(self, client: QuickClient, source: Source) -> str:

@@ -107,7 +107,7 @@ def container(**state: Any) -> dict[str, Any]:
     ],
 )
 def test_a_pods_state_is_its_containers_trouble_or_its_phase(status: dict[str, Any], text: str, icon: Icon) -> None:
-    spec = {"containers": [{}], "initContainers": [{}]}
+    spec: dict[str, Any] = {"containers": [{}], "initContainers": [{}]}
     shown = pod_info({"metadata": metadata("x"), "spec": spec, "status": {"phase": "Running"} | status}, NOW)
     assert (shown.status, shown.icon) == (text, icon)
 
