@@ -20,18 +20,21 @@ _GO_TYPES = {"integer": "int32", "boolean": "bool", "number": "float64", "array"
 def decoded(call: Call, obj: Body) -> Body:
     """Return an object without fields that its schema does not know; `fieldValidation` decides what is said about them.
 
+    The spec of a status write is not looked at: the write cannot change it.
+
     Raises:
         Refusal: 400 for unknown fields with `fieldValidation=Strict`, and for built-in fields of a wrong type.
     """
     declared = call.resource.schema
     if not declared:
         return obj
+    ignored = {"spec": obj.pop("spec")} if call.address.subresource == "status" and "spec" in obj else {}
     meta = {"properties": {"metadata": (declared.get("properties") or {}).get("metadata", {}), "apiVersion": {}, "kind": {}}}
     head, dropped = schema.prune(meta, {name: obj[name] for name in _ENVELOPE if name in obj})
     body, more = schema.prune(declared, without(obj, *_ENVELOPE))
     _report(call, [*dropped, *more])
     _refuse_types(call, meta if call.resource.custom else declared, head if call.resource.custom else {**head, **body})
-    return {**head, **body}
+    return {**head, **ignored, **body}
 
 
 def _report(call: Call, dropped: list[str]) -> None:
@@ -68,15 +71,21 @@ def complete(call: Call, obj: Body) -> None:
 
 
 def schema_errors(call: Call, new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[FieldError]:
-    """Return where a custom object breaks its schema, rules included."""
+    """Return where a custom object breaks its schema, rules included; what an update leaves as it was is not judged again."""
     if not call.resource.custom:
         return []
     body, declared = without(new, *_ENVELOPE), _spec_part(call)
-    errors = schema.validate(declared, body)
-    return errors or schema.broken_rules(declared, body, without(old, *_ENVELOPE) if old else None)
+    same = [name for name, value in body.items() if name in old and old[name] == value] if old is not None else []
+    errors = schema.validate(_lacking(declared, same), without(body, *same))
+    return errors or schema.broken_rules(declared, body, without(old, *_ENVELOPE) if old is not None else None)
 
 
 def _spec_part(call: Call) -> Mapping[str, Any]:
     declared = call.resource.schema
     required = [name for name in declared.get("required") or () if name not in _ENVELOPE]
     return {**declared, "required": required, "properties": without(declared.get("properties") or {}, *_ENVELOPE)}
+
+
+def _lacking(declared: Mapping[str, Any], names: list[str]) -> Mapping[str, Any]:
+    """Return a schema that does not ask for some fields at the top."""
+    return {**declared, "required": [name for name in declared["required"] if name not in names]}

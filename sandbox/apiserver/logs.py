@@ -5,12 +5,15 @@ Owns finding the agent: the node's InternalIP and `status.daemonEndpoints.kubele
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from sandbox.apiserver import failures
 from sandbox.apiserver.core import Call
 from sandbox.apiserver.requests import Answer, Streamed
+
+if TYPE_CHECKING:
+    import aiohttp
 
 
 def agent_url(call: Call) -> str:
@@ -59,24 +62,50 @@ async def pod_log(call: Call) -> Answer | Streamed:
 
     url = agent_url(call)
     query = {key: value for key, value in call.request.query.items() if key != "container"}
-    session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, connect=5))
+    timeout = aiohttp.ClientTimeout(total=None, connect=5)
+    lines = _Log(url, query, aiohttp.ClientSession(timeout=timeout))
     try:
-        response = await session.get(url, params=query)
+        await lines.open()
     except (aiohttp.ClientError, TimeoutError) as error:
-        await session.close()
+        await lines.aclose()
         raise failures.internal_error(f"Get {url!r}: {error}") from None
-    if response.status != 200:
-        text = await response.text()
-        response.close()
-        await session.close()
-        raise failures.Refusal(response.status, "InternalError", text or f"the node agent answered {response.status}")
+    except BaseException:
+        await lines.aclose()
+        raise
+    return Streamed(chunks=lines, content_type="text/plain")
 
-    async def chunks() -> AsyncIterator[bytes]:
-        try:
-            async for chunk in response.content.iter_any():
-                yield chunk
-        finally:
-            response.close()
-            await session.close()
 
-    return Streamed(chunks=chunks(), content_type="text/plain")
+class _Log:
+    """The body of an agent's answer; closing it closes the connection, whether or not anything was read."""
+
+    def __init__(self, url: str, query: Mapping[str, str], session: aiohttp.ClientSession) -> None:
+        self._url, self._query, self._session = url, query, session
+        self._response: aiohttp.ClientResponse | None = None
+
+    async def open(self) -> None:
+        """Send the request.
+
+        Raises:
+            Refusal: the agent's own refusal.
+        """
+        self._response = await self._session.get(self._url, params=self._query)
+        if self._response.status != 200:
+            text = await self._response.text()
+            detail = text.strip() or f"the node agent answered {self._response.status}"
+            raise failures.Refusal(self._response.status, "InternalError", detail)
+
+    def __aiter__(self) -> _Log:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await self._response.content.readany() if self._response is not None else b""
+        if not chunk:
+            await self.aclose()
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        """Let go of the connection."""
+        if self._response is not None:
+            self._response.close()
+        await self._session.close()

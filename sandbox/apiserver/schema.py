@@ -234,12 +234,15 @@ def _fits(schema: Schema, value: Any) -> bool:
 
 
 def broken_rules(schema: Schema, new: Any, old: Any, path: str = "") -> list[FieldError]:
-    """Return the `x-kubernetes-validations` that do not hold; transition rules are looked at when there is an old value."""
+    """Return the `x-kubernetes-validations` that do not hold.
+
+    Transition rules are looked at when there is an old value; what did not change is not looked at.
+    """
     errors = [error for rule in schema.get("x-kubernetes-validations") or () for error in rules.check(rule, new, old, path)]
     if isinstance(new, Mapping):
         before = old if isinstance(old, Mapping) else {}
         for name, child in (schema.get("properties") or {}).items():
-            if name in new:
+            if name in new and (name not in before or before[name] != new[name]):
                 errors += broken_rules(child, new[name], before.get(name), _child(path, name))
     elif isinstance(new, list) and schema.get("items"):
         for index, item in enumerate(new):
