@@ -9,14 +9,17 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from aiohttp import web
+
 from kube.client import Client
-from sandbox.gateway.agent import Agent
-from sandbox.gateway.gateway import Gateway, free_port, lowest_port
+from kube.kinds import ObjectRef
+from sandbox.gateway.agent import KINDS, Agent
+from sandbox.gateway.gateway import Gateway, NotServed, free_port, lowest_port
 from sandbox.gateway.world import Settings, Socket, World
 from sandbox.metrics.prometheus import BINARY_VARIABLE, Prometheus, cluster_objects, prometheus_path
 from sandbox.metrics.relay import Relay
@@ -118,11 +121,11 @@ async def serving(client: Client, options: Options) -> AsyncIterator[Serving]:
     ready.unlink(missing_ok=True)  # of one that was killed
     async with AsyncExitStack() as stack:
         gateway = Gateway(options.state / "envoy", settings, on_request=requests.record)
-        relay = Relay(targets=workloads.targets, gateway=requests.expose)
+        agent = Agent(client, gateway)
+        relay = Relay(targets=workloads.targets, gateway=requests.expose, more={"/applied": _applied(agent)})
         for part in (gateway, relay):
             stack.push_async_callback(part.stop)
             await part.start()
-        agent = Agent(client, gateway)
         agent.on_world(workloads.follow)
         following = asyncio.create_task(agent.run())
         stack.push_async_callback(_cancel, following)
@@ -134,6 +137,27 @@ async def serving(client: Client, options: Options) -> AsyncIterator[Serving]:
         await running.until(agent.ready)
         with _announced(ready, addresses):
             yield running
+
+
+def _applied(agent: Agent) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return `GET /applied?kind=Ingress&namespace=NS&name=NAME&version=RESOURCEVERSION`: answers once that state is served.
+
+    504 after `timeout` seconds (default 10): it was not seen, was replaced meanwhile, or Envoy does not take it.
+    """
+    kinds = {kind.name: kind for kind in KINDS}
+
+    async def answer(request: web.Request) -> web.Response:
+        asked = request.query
+        if asked.get("kind") not in kinds or not asked.get("name") or not asked.get("version"):
+            return web.Response(status=400, text=f"give kind ({', '.join(kinds)}), namespace, name and version\n")
+        ref = ObjectRef(kinds[asked["kind"]], asked.get("namespace", "default"), asked["name"])
+        try:
+            await agent.applied(ref, asked["version"], timeout_seconds=float(asked.get("timeout", "10")))
+        except (TimeoutError, NotServed) as error:
+            return web.Response(status=504, text=f"{ref} at {asked['version']} is not served: {error or 'not seen in time'}\n")
+        return web.Response(text="served\n")
+
+    return answer
 
 
 async def _start_prometheus(options: Options, relay: Relay, agent: Agent, stack: AsyncExitStack) -> Prometheus | None:

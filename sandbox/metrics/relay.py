@@ -9,7 +9,7 @@ target, and this relay knows the pods. `up` is written for each of them, as if P
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import aiohttp
 from aiohttp import web
@@ -25,9 +25,15 @@ class Relay:
     """An HTTP server on loopback with `/pods`, `/gateway` and `/healthz`."""
 
     def __init__(
-        self, *, targets: Callable[[], Sequence[Target]], gateway: Callable[[], str], pod_timeout_seconds: float = 0.7
+        self,
+        *,
+        targets: Callable[[], Sequence[Target]],
+        gateway: Callable[[], str],
+        more: Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]] = {},
+        pod_timeout_seconds: float = 0.7,
     ) -> None:
-        """Scrape `targets()` on each request for `/pods`; `/gateway` is whatever `gateway()` returns."""
+        """Scrape `targets()` on each request for `/pods`; `/gateway` is whatever `gateway()` returns; `more` are further paths."""
+        self._more = more
         self._targets = targets
         self._gateway = gateway
         self._timeout = aiohttp.ClientTimeout(total=pod_timeout_seconds)
@@ -41,6 +47,7 @@ class Relay:
         self._session = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(limit=64))
         app = web.Application()
         app.add_routes([web.get("/pods", self._pods), web.get("/gateway", self._own), web.get("/healthz", self._health)])
+        app.add_routes([web.get(path, handler) for path, handler in self._more.items()])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 from gateway_cluster import CANARY, STABLE, Cluster, definition, new_client, shop
 from gateway_harness import App, ask, running_apps
@@ -128,3 +129,15 @@ async def test_a_weight_is_in_force_within_a_tenth_of_a_second(cluster: Cluster)
         await cluster.patch(ref, {"metadata": {"annotations": {"nginx.ingress.kubernetes.io/canary-weight": str(weight)}}})
         took.append(time.perf_counter() - before)
     assert min(took) < 0.1
+
+
+async def test_another_process_can_wait_for_a_state_to_be_served(cluster: Cluster) -> None:
+    """`/applied` beside the metrics: 200 once served, 504 when it is not, 400 when it is unclear what is asked."""
+    made = await cluster.client.get(SERVICE, "shop", "web")
+    asked = {"kind": "Service", "namespace": "shop", "name": "web", "version": made["metadata"]["resourceVersion"]}
+    statuses = []
+    async with aiohttp.ClientSession() as session:
+        for query in (asked, {**asked, "version": "0", "timeout": "0.05"}, {**asked, "kind": "Pigeon"}):
+            async with session.get(f"{cluster.running.addresses.metrics}/applied", params=query) as answer:
+                statuses.append(answer.status)
+    assert statuses == [200, 504, 400]

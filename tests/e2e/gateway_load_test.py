@@ -9,9 +9,9 @@ import pytest
 from gateway_harness import App, running_apps
 
 from sandbox.gateway.gateway import free_port
-from sandbox.load.__main__ import run
 from sandbox.load.generator import LoadGenerator
 from sandbox.load.result import Second, Snapshot
+from sandbox.load.running import run
 from sandbox.load.wire import Connection, Target
 
 ADDRESS = "127.83.0.1"
