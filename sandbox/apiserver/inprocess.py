@@ -5,6 +5,7 @@ Owns the translation between the transport's types and the server's. Must not: a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -19,20 +20,27 @@ from sandbox.apiserver.server import ApiServer, refused
 class InProcessStream:
     """An answer that goes on; see `kube.transport.Stream`."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], chunks: AsyncIterator[bytes]) -> None:
-        self.status = status
-        self.headers = headers
-        self._chunks = chunks
+    def __init__(self, answer: Answer | Streamed, *, idle_seconds: float) -> None:
+        self.status = answer.status
+        self.headers = _headers(answer)
+        self._chunks = _once(answer.body) if isinstance(answer, Answer) else answer.chunks
+        self._idle_seconds = idle_seconds
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield bytes as they come.
 
         Raises:
-            Unreachable: a fault switch cut the connection.
+            Unreachable: a fault switch cut the connection, or nothing came for the idle time.
         """
         try:
-            async for chunk in self._chunks:
+            while True:
+                async with asyncio.timeout(self._idle_seconds):
+                    chunk = await anext(self._chunks, None)
+                if chunk is None:
+                    return
                 yield chunk
+        except TimeoutError:
+            raise Unreachable(f"nothing came for {self._idle_seconds} s") from None
         except Dropped as dropped:
             raise Unreachable("the connection was cut", maybe_applied=dropped.applied) from None
 
@@ -64,9 +72,12 @@ class InProcessTransport:
         user = self._server.admit(path, known)[0] if "authorization" in known else self._user
         return Request(method=method, path=path, query=query, headers=known, body=body, user=user)
 
-    async def _answer(self, request: Request) -> Answer | Streamed:
+    async def _answer(self, request: Request, timeout_seconds: float) -> Answer | Streamed:
         try:
-            return await self._server.handle(request)
+            async with asyncio.timeout(timeout_seconds):
+                return await self._server.handle(request)
+        except TimeoutError:
+            raise Unreachable(f"no answer within {timeout_seconds} s") from None
         except Dropped as dropped:
             raise Unreachable("the connection was cut", maybe_applied=dropped.applied) from None
 
@@ -86,7 +97,7 @@ class InProcessTransport:
             Unreachable: a fault switch cut the connection, or the answer took longer than `timeout_seconds`.
         """
         try:
-            answer = await self._answer(self._request(method, path, query, headers, body or b""))
+            answer = await self._answer(self._request(method, path, query, headers, body or b""), timeout_seconds)
         except Refusal as refusal:
             answer = refused(refusal)
         if isinstance(answer, Streamed):
@@ -99,12 +110,12 @@ class InProcessTransport:
         self, path: str, *, query: Mapping[str, str] = {}, idle_seconds: float = 90.0
     ) -> AsyncIterator[InProcessStream]:
         """Open a GET whose answer goes on."""
-        answer = await self._answer(self._request("GET", path, query, {}, b""))
+        answer = await self._answer(self._request("GET", path, query, {}, b""), idle_seconds)
         if isinstance(answer, Answer):
-            yield InProcessStream(answer.status, _headers(answer), _once(answer.body))
+            yield InProcessStream(answer, idle_seconds=idle_seconds)
             return
         try:
-            yield InProcessStream(answer.status, _headers(answer), answer.chunks)
+            yield InProcessStream(answer, idle_seconds=idle_seconds)
         finally:
             close = getattr(answer.chunks, "aclose", None)
             if close is not None:

@@ -6,14 +6,11 @@ Owns finding the agent: the node's InternalIP and `status.daemonEndpoints.kubele
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sandbox.apiserver import failures
 from sandbox.apiserver.core import Call
 from sandbox.apiserver.requests import Answer, Streamed
-
-if TYPE_CHECKING:
-    import aiohttp
 
 
 def agent_url(call: Call) -> str:
@@ -58,54 +55,7 @@ def _container(call: Call, pod: Mapping[str, Any]) -> str:
 
 async def pod_log(call: Call) -> Answer | Streamed:
     """Answer with the log, as it comes when the request says `follow=true`."""
-    import aiohttp  # not needed by a server that runs in process
+    from sandbox.apiserver.agent_log import AgentLog  # brings an HTTP client, which most servers never need
 
-    url = agent_url(call)
     query = {key: value for key, value in call.request.query.items() if key != "container"}
-    timeout = aiohttp.ClientTimeout(total=None, connect=5)
-    lines = _Log(url, query, aiohttp.ClientSession(timeout=timeout))
-    try:
-        await lines.open()
-    except (aiohttp.ClientError, TimeoutError) as error:
-        await lines.aclose()
-        raise failures.internal_error(f"Get {url!r}: {error}") from None
-    except BaseException:
-        await lines.aclose()
-        raise
-    return Streamed(chunks=lines, content_type="text/plain")
-
-
-class _Log:
-    """The body of an agent's answer; closing it closes the connection, whether or not anything was read."""
-
-    def __init__(self, url: str, query: Mapping[str, str], session: aiohttp.ClientSession) -> None:
-        self._url, self._query, self._session = url, query, session
-        self._response: aiohttp.ClientResponse | None = None
-
-    async def open(self) -> None:
-        """Send the request.
-
-        Raises:
-            Refusal: the agent's own refusal.
-        """
-        self._response = await self._session.get(self._url, params=self._query)
-        if self._response.status != 200:
-            text = await self._response.text()
-            detail = text.strip() or f"the node agent answered {self._response.status}"
-            raise failures.Refusal(self._response.status, "InternalError", detail)
-
-    def __aiter__(self) -> _Log:
-        return self
-
-    async def __anext__(self) -> bytes:
-        chunk = await self._response.content.readany() if self._response is not None else b""
-        if not chunk:
-            await self.aclose()
-            raise StopAsyncIteration
-        return chunk
-
-    async def aclose(self) -> None:
-        """Let go of the connection."""
-        if self._response is not None:
-            self._response.close()
-        await self._session.close()
+    return Streamed(chunks=await AgentLog.opened(agent_url(call), query), content_type="text/plain")

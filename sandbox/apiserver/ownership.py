@@ -97,7 +97,8 @@ def track(call: Call, old: Mapping[str, Any] | None, new: Body, *, operation: st
     if given in ([], [{}]) and old is not None:
         metadata.pop("managedFields")
         return
-    entries = read_entries(old["metadata"]) if old is not None else {}
+    base = old["metadata"] if old is not None and given is None else metadata  # a client may rewrite the entries themselves
+    entries = read_entries(base) if old is not None else {}
     schema, who = schema_of(call), manager_of(call, "Update")
     if old is None:
         fields = _without_roots(of_value(schema, ownable(new), whole=True))
@@ -105,7 +106,7 @@ def track(call: Call, old: Mapping[str, Any] | None, new: Body, *, operation: st
         return
     changes = compare(schema, ownable(old), ownable(new))
     if not changes.set and not changes.removed:
-        _keep(metadata, old["metadata"])
+        _keep(metadata, base)
         return
     taken = union(changes.set, changes.removed)
     now = call.core.timestamp()

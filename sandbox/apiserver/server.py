@@ -70,7 +70,7 @@ class ApiServer:
         """Return who sent a request, and the path without credentials.
 
         The token is a bearer token, or the path begins with `/token/TOKEN`: kubectl sends no bearer token without TLS, but keeps
-        the path of the server's address.
+        the path of the server's address. Everybody may impersonate anybody.
 
         Raises:
             Refusal: 401 when the token is missing or unknown.
@@ -80,11 +80,11 @@ class ApiServer:
             token, _, rest = path.removeprefix("/token/").partition("/")
             scheme, path = "bearer", f"/{rest}"
         if self._tokens is None:
-            return "admin", path
+            return headers.get("impersonate-user", "admin"), path
         user = self._tokens.get(token) if scheme.lower() == "bearer" else None
         if user is None:
             raise Refusal(401, "Unauthorized", "Unauthorized")
-        return user, path
+        return headers.get("impersonate-user", user), path
 
     async def handle(self, request: Request) -> Answer | Streamed:
         """Answer a request.

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sandbox.apiserver.failures import Refusal
+from sandbox.apiserver.failures import Refusal, gone
 from sandbox.apiserver.resources import Resource
 from sandbox.apiserver.selectors import Predicate
 from sandbox.apiserver.storage import Change, Key, Storage, Stored, encode
@@ -60,6 +60,8 @@ class Watch:
                 self._storage.changes(self._wanted.resource.store, self._wanted.after)
             except Refusal as refusal:
                 return refusal
+            if self._wanted.after > self._storage.revision:  # from before a restart that forgot everything: let the client list
+                return gone(f"too large resource version: {self._wanted.after}, current: {self._storage.revision}")
         return None
 
     async def chunks(self) -> AsyncIterator[list[bytes]]:

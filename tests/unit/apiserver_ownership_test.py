@@ -9,6 +9,7 @@ from apiserver_harness import (
     CONFIG_MAPS,
     CRDS,
     DEPLOYMENTS,
+    JSON,
     SERVICES,
     STRATEGIC,
     WIDGETS,
@@ -224,3 +225,20 @@ async def test_a_strategic_patch_without_the_merge_key_is_a_bad_request(api: Api
 
     assert refused.status == 400
     assert "does not contain declared merge key: port" in refused.message
+
+
+async def test_a_client_may_hand_over_fields_by_rewriting_the_entries(api: Api) -> None:
+    """kubectl does so when an object that it applied on the client side is first applied on the server side."""
+    path = f"{CONFIG_MAPS}/a"
+    made = await api.create(CONFIG_MAPS, config_map("a", x="1"), fieldManager="kubectl-client-side-apply")
+    entry = {**made["metadata.managedFields.0"], "manager": "kubectl", "operation": "Apply"}
+
+    await api.patch(path, [{"op": "replace", "path": "/metadata/managedFields", "value": [entry]}], JSON)
+
+    assert (await api.apply(path, applied("a", x="2"), "kubectl"))["data"] == {"x": "2"}
+
+
+async def test_entries_can_be_cleared(api: Api) -> None:
+    await api.create(CONFIG_MAPS, config_map("a", x="1"))
+
+    assert "managedFields" not in (await api.patch(f"{CONFIG_MAPS}/a", {"metadata": {"managedFields": []}}))["metadata"]
