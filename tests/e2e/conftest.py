@@ -1,0 +1,63 @@
+"""One sandbox for the whole session, with the controller as a process, and the tools that people use on it."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from sandbox_terminal import Tool
+
+from sandbox.cluster import Cluster, Options, sandbox_cluster
+from sandbox.cluster.setup import find_prometheus
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A sandbox with a controller, and with Prometheus where there is one."""
+    with sandbox_cluster(Options(with_controller=True)) as found:
+        yield found
+
+
+@pytest.fixture
+def with_prometheus() -> None:
+    """Skip where Prometheus is not installed."""
+    if find_prometheus(None) is None:
+        pytest.skip("Prometheus is not installed")
+
+
+@pytest.fixture
+def environment(cluster: Cluster) -> Mapping[str, str]:
+    """What a terminal has in which the sandbox's KUBECONFIG was exported."""
+    return cluster.environment
+
+
+@pytest.fixture
+def kubectl(environment: Mapping[str, str]) -> Tool:
+    """The stock kubectl, on the sandbox."""
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    return Tool(("kubectl",), environment)
+
+
+@pytest.fixture
+def rollouts(environment: Mapping[str, str]) -> Tool:
+    """Our command line, on the sandbox."""
+    return Tool.rollouts(environment)
+
+
+@pytest.fixture
+def namespace(kubectl: Tool) -> Iterator[str]:
+    """A namespace of the test's own."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def examples() -> Path:
+    """The folder of the examples."""
+    return Path(__file__).parents[2] / "examples"
