@@ -88,19 +88,9 @@ async def running_cluster(**options: Any) -> AsyncIterator[Cluster]:
     clock = LoopClock()
     server = ApiServer(clock=clock, seed=1)
     client = Client(InProcessTransport(server), clock=clock)
-    nudge = asyncio.create_task(_nudge(server))
     async with simulated_cluster(client, clock, **options) as simulated:
         yield Cluster(client, server, simulated)
-    nudge.cancel()
-    await asyncio.gather(nudge, return_exceptions=True)
     await client.close()
-
-
-async def _nudge(server: ApiServer) -> None:
-    """Let watches look again now and then: a change that falls between two looks is not to depend on the next one."""
-    while True:
-        await asyncio.sleep(0.2)
-        server.storage.wake()
 
 
 def replica_set(name: str = "web", *, replicas: int = 3, image: str = "shop:1", extra: str = "") -> str:

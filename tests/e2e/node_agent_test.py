@@ -102,7 +102,7 @@ async def a_node(directory: Path) -> AsyncIterator[Node]:
     )
     agent = NodeAgent(client, clock, informers, options)
     workloads = WorkloadControllers(client, clock, informers, events=False)
-    tasks = [asyncio.create_task(agent.run()), asyncio.create_task(workloads.run()), asyncio.create_task(_nudge(server))]
+    tasks = [asyncio.create_task(agent.run()), asyncio.create_task(workloads.run())]
     informers.start()
     await informers.synced()
     async with aiohttp.ClientSession() as session:
@@ -112,13 +112,6 @@ async def a_node(directory: Path) -> AsyncIterator[Node]:
     await asyncio.gather(*tasks, return_exceptions=True)
     await informers.stop()
     await client.close()
-
-
-async def _nudge(server: ApiServer) -> None:
-    """Let watches look again now and then: a change that falls between two looks is not to depend on the next one."""
-    while True:
-        await asyncio.sleep(0.05)
-        server.storage.wake()
 
 
 def is_ready(pod: Object) -> bool:
@@ -309,7 +302,6 @@ async def test_no_program_survives_a_killed_agent(tmp_path: Path) -> None:
         agent = await asyncio.create_subprocess_exec(sys.executable, "-m", "sandbox.node", *arguments, stdout=subprocess.PIPE)
         assert agent.stdout is not None
         await agent.stdout.readline()
-        nudge = asyncio.create_task(_nudge(server))
         client = Client(InProcessTransport(server))
         async with aiohttp.ClientSession() as session:
             node = Node(client, session)
@@ -329,8 +321,6 @@ async def test_no_program_survives_a_killed_agent(tmp_path: Path) -> None:
             return not any(_is_alive(int(pid)) for pid in pids.read_text().split())
 
         await until_true(dead)
-        nudge.cancel()
-        await asyncio.gather(nudge, return_exceptions=True)
         await client.close()
 
 
