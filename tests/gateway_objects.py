@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kube.objects import Object
 
 NS = "shop"
+OWN = f"127.{128 + os.getpid() % 60}"
+"""The loopback network of this test process, so that several can run on one machine."""
+SERVICES = f"127.{190 + os.getpid() % 60}"
+"""The same for the Services of its API server."""
 PREFIX = "nginx.ingress.kubernetes.io"
 
 

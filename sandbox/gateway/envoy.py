@@ -160,6 +160,7 @@ def access_log(kind: str) -> Json:
 def listener(name: str, socket: Socket, chains: Sequence[Json], *, inspect: Sequence[str] = ()) -> Json:
     """Return a listener. `inspect` names listener filters (`http_inspector`, `tls_inspector`) that look before choosing a chain."""
     found: Json = {"@type": LISTENER, "name": name, "address": _address(socket.address, socket.port), "filter_chains": list(chains)}
+    found["enable_reuse_port"] = False  # or two gateways would share an address, and each other's requests
     if inspect:
         kinds = {"http_inspector": "HttpInspector", "tls_inspector": "TlsInspector"}
         found["listener_filters"] = [

@@ -10,14 +10,15 @@ import logging
 import re
 import shutil
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 
 from sandbox.gateway.files import TABLES, Folder
 from sandbox.gateway.process import Child
-from sandbox.gateway.translate import translate
+from sandbox.gateway.translate import Configuration, translate
 from sandbox.gateway.world import Problem, Settings, Socket, World
 
 POLL_SECONDS = 0.005
@@ -56,6 +57,17 @@ def free_port(address: str = "127.0.0.1") -> int:
         return int(probe.getsockname()[1])
 
 
+def is_free(address: str, port: int) -> bool:
+    """Tell whether an address can be listened on at this moment."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
 def lowest_port() -> int:
     """Return the lowest port this process may bind."""
     for port in (80, 443):
@@ -81,6 +93,7 @@ class Gateway:
         self._admin = ""
         self._session: aiohttp.ClientSession | None = None
         self._untidy = False
+        self._listening: Set[str] = set()
         self.envoy = Child(self._command(), on_line=on_request, on_start=self._find_admin)
 
     @property
@@ -113,7 +126,7 @@ class Gateway:
 
     def apply(self, world: World) -> Sequence[str]:
         """Translate and hand to Envoy what changed; return the names of the files written. Does not wait (`confirmed`)."""
-        configuration = translate(world, self.settings)
+        configuration = self._without_taken(translate(world, self.settings))
         for problem in configuration.problems:
             if problem not in self.problems:
                 log.warning("%s", problem)
@@ -121,6 +134,17 @@ class Gateway:
         written = self._folder.write(configuration)
         self._untidy = self._untidy or bool(written)
         return written
+
+    def _without_taken(self, configuration: Configuration) -> Configuration:
+        """Leave out new listeners whose address somebody else has: Envoy would take none of the others' changes with them."""
+        kept, problems = dict(configuration.listeners), list(configuration.problems)
+        for name in configuration.listeners.keys() - self._listening - {"ingress", "names"}:
+            address, _, port = name.rpartition(":")
+            if not is_free(address, int(port)):
+                del kept[name]
+                problems.append(Problem(name, "no listener: another program has this address; it is reached by name only"))
+        self._listening = kept.keys()
+        return replace(configuration, listeners=kept, problems=tuple(problems))
 
     async def confirmed(self, timeout_seconds: float = 5.0) -> None:
         """Wait until Envoy serves what was last applied.

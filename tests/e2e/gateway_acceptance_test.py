@@ -9,7 +9,7 @@ import pytest
 import yaml
 from gateway_cluster import Cluster, definition, new_client, run_pod
 from gateway_harness import App, ask, running_apps
-from gateway_objects import destination, endpoints, pod
+from gateway_objects import OWN, destination, endpoints, pod
 
 from kube.client import Client
 from kube.kinds import (
@@ -29,7 +29,7 @@ from sandbox.load.wire import Target
 from sandbox.metrics.prometheus import prometheus_path
 
 MANIFESTS = Path(__file__).parents[2].parent / "shared" / "acceptance" / "rollouts"
-OLD, NEW = "127.84.0.1", "127.84.0.2"
+OLD, NEW = f"{OWN}.84.1", f"{OWN}.84.2"
 KINDS = {kind.name: kind for kind in (SERVICE, VIRTUAL_SERVICE, DESTINATION_RULE, GATEWAY)}
 HELLO = "spring-boot-helloworld"
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import aiohttp
-from gateway_objects import endpoints, pod, service
+from gateway_objects import OWN, SERVICES, endpoints, pod, service
 
 from kube.client import Client
 from kube.kinds import ENDPOINT_SLICE, NAMESPACE, POD, SERVICE, Kind, ObjectRef
@@ -15,12 +15,12 @@ from sandbox.apiserver.inprocess import InProcessTransport
 from sandbox.apiserver.server import ApiServer
 from sandbox.gateway.serving import Serving
 
-STABLE, CANARY = "127.82.0.1", "127.82.0.2"
+STABLE, CANARY = f"{OWN}.82.1", f"{OWN}.82.2"
 
 
 async def new_client(*namespaces: str) -> Client:
     """A client of a new, empty API server."""
-    found = Client(InProcessTransport(ApiServer()))
+    found = Client(InProcessTransport(ApiServer(service_network=f"{SERVICES}.0.0/16")))
     for name in namespaces:
         await found.create(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     return found

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import pytest
 
-from sandbox.gateway.gateway import Gateway, free_port
+from sandbox.gateway.gateway import Gateway, free_port, lowest_port
 from sandbox.gateway.world import Settings, Socket
 
 Answers = Counter[tuple[int, str]]
@@ -69,7 +70,9 @@ class App:
 
 @asynccontextmanager
 async def running_gateway(folder: Path, lines: list[bytes] | None = None) -> AsyncIterator[Gateway]:
-    """Run a gateway on ports of the kernel's choice."""
+    """Run a gateway on ports of the kernel's choice; skips where Services' port 80 may not be listened on."""
+    if lowest_port() > 80:
+        pytest.skip("this user may not listen on port 80")
     settings = Settings(ingress=Socket("127.0.0.1", free_port()), proxy=Socket("127.0.0.1", free_port()))
     gateway = Gateway(folder, settings, on_request=lines.append if lines is not None else None)
     try:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 from gateway_harness import App, ask, running_apps, running_gateway
-from gateway_objects import destination, endpoints, service, virtual_service
+from gateway_objects import OWN, destination, endpoints, service, virtual_service
 
 from kube.objects import Object
 from sandbox.gateway.gateway import Gateway
 from sandbox.gateway.world import World
 
-MAIN, OTHER = "127.86.0.1", "127.86.0.2"
-WEB, DB = "127.96.86.1", "127.96.86.2"
+MAIN, OTHER = f"{OWN}.86.1", f"{OWN}.86.2"
+WEB, DB = f"{OWN}.186.1", f"{OWN}.186.2"
 
 
 @pytest.fixture

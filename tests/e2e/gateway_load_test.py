@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from gateway_harness import App, running_apps
+from gateway_objects import OWN
 
 from sandbox.gateway.gateway import free_port
 from sandbox.load.generator import LoadGenerator
@@ -14,7 +15,7 @@ from sandbox.load.result import Second, Snapshot
 from sandbox.load.running import run
 from sandbox.load.wire import Connection, Target
 
-ADDRESS = "127.83.0.1"
+ADDRESS = f"{OWN}.83.1"
 
 
 @pytest.fixture

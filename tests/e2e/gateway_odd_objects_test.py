@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from gateway_harness import App, ask, running_apps, running_gateway
-from gateway_objects import canary_ingress, destination, endpoints, ingress, path, service, virtual_service
+from gateway_objects import OWN, canary_ingress, destination, endpoints, ingress, path, service, virtual_service
 
 from kube.objects import Object
 from sandbox.gateway.gateway import Gateway
 from sandbox.gateway.world import World
 
-ADDRESS = "127.85.0.1"
+ADDRESS = f"{OWN}.85.1"
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -85,7 +85,7 @@ ODD_ISTIO = {
 
 @pytest.mark.parametrize("odd", [pytest.param(obj, id=name) for name, obj in ODD_ISTIO.items()])
 async def test_an_odd_virtual_service_blocks_nothing(gateway: Gateway, odd: Object) -> None:
-    services = (service("web", "127.96.85.1"), service("api", "127.96.85.2"))
+    services = (service("web", f"{OWN}.185.1"), service("api", f"{OWN}.185.2"))
     gateway.apply(
         World(
             services=services,
@@ -124,7 +124,7 @@ ODD_INGRESS = {
 
 @pytest.mark.parametrize("odd", [pytest.param(obj, id=name) for name, obj in ODD_INGRESS.items()])
 async def test_an_odd_ingress_blocks_nothing(gateway: Gateway, odd: Object) -> None:
-    services = (service("web", "127.96.85.1"), service("api", "127.96.85.2"), service("good"))
+    services = (service("web", f"{OWN}.185.1"), service("api", f"{OWN}.185.2"), service("good"))
     slices = (endpoints("web", [ADDRESS]), endpoints("api", [ADDRESS]), endpoints("good", [ADDRESS]))
     good = ingress("good", path("good"), host="good.test", age=5)
     gateway.apply(World(services=services, slices=slices, ingresses=(odd, ingress("web", path("web"), age=6), good)))
@@ -133,14 +133,14 @@ async def test_an_odd_ingress_blocks_nothing(gateway: Gateway, odd: Object) -> N
 
 
 ODD_SERVICES = {
-    "ports that clash": service("odd", "127.96.85.9", ports=[{"name": "a", "port": 80}, {"name": "b", "port": 80}]),
-    "a port that is text": service("odd", "127.96.85.9", ports=[{"port": "http"}]),
-    "a port beyond all ports": service("odd", "127.96.85.9", ports=[{"port": 99999}]),
-    "a port of zero": service("odd", "127.96.85.9", ports=[{"port": 0}]),
+    "ports that clash": service("odd", f"{OWN}.185.9", ports=[{"name": "a", "port": 80}, {"name": "b", "port": 80}]),
+    "a port that is text": service("odd", f"{OWN}.185.9", ports=[{"port": "http"}]),
+    "a port beyond all ports": service("odd", f"{OWN}.185.9", ports=[{"port": 99999}]),
+    "a port of zero": service("odd", f"{OWN}.185.9", ports=[{"port": 0}]),
     "an address that is none": service("odd", "not-an-address"),
     "an address elsewhere": service("odd", "10.0.0.1"),
-    "an address that somebody has": service("odd", "127.96.85.1"),
-    "UDP": service("odd", "127.96.85.9", ports=[{"port": 53, "protocol": "UDP"}]),
+    "an address that somebody has": service("odd", f"{OWN}.185.1"),
+    "UDP": service("odd", f"{OWN}.185.9", ports=[{"port": 53, "protocol": "UDP"}]),
     "an IPv6 address": service("odd", "::1"),
     "a name outside": service("odd", type="ExternalName", externalName="example.com"),
     "no spec": {"kind": "Service", "metadata": {"namespace": "shop", "name": "odd"}},
@@ -150,6 +150,6 @@ ODD_SERVICES = {
 @pytest.mark.parametrize("odd", [pytest.param(obj, id=name) for name, obj in ODD_SERVICES.items()])
 async def test_an_odd_service_blocks_nothing(gateway: Gateway, odd: Object) -> None:
     slices = (endpoints("web", [ADDRESS]), endpoints("odd", ["not-an-address", "::1", "10.0.0.1"], port=99999))
-    gateway.apply(World(services=(service("web", "127.96.85.1"), odd), slices=slices))
+    gateway.apply(World(services=(service("web", f"{OWN}.185.1"), odd), slices=slices))
     await gateway.confirmed()
-    assert await ask("http://127.96.85.1/") == {(200, "web"): 1}
+    assert await ask(f"http://{OWN}.185.1/") == {(200, "web"): 1}

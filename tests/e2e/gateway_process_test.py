@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from gateway_harness import ask
+from gateway_objects import SERVICES
 
 from sandbox.apiserver.http import serving
 from sandbox.apiserver.server import ApiServer
@@ -25,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 async def kubeconfig(tmp_path: Path) -> AsyncIterator[Path]:
     """A kubeconfig of a fresh API server."""
-    async with serving(ApiServer()) as url:
+    async with serving(ApiServer(service_network=f"{SERVICES}.0.0/16")) as url:
         named = {"name": "sandbox"}
         content = {
             "apiVersion": "v1",

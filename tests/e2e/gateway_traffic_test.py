@@ -8,20 +8,31 @@ from pathlib import Path
 
 import pytest
 from gateway_harness import App, ask, running_apps, running_gateway
-from gateway_objects import canary_ingress, destination, destination_rule, endpoints, ingress, path, pod, service, virtual_service
+from gateway_objects import (
+    OWN,
+    canary_ingress,
+    destination,
+    destination_rule,
+    endpoints,
+    ingress,
+    path,
+    pod,
+    service,
+    virtual_service,
+)
 
 from sandbox.gateway.gateway import Gateway
 from sandbox.gateway.world import World
 from sandbox.load.generator import LoadGenerator
 from sandbox.load.wire import Target
 
-STABLE, CANARY = "127.81.0.1", "127.81.0.2"
+STABLE, CANARY = f"{OWN}.81.1", f"{OWN}.81.2"
 
 
 def world(weight: int = 0, **annotations: str) -> World:
     """One web shop: a stable and a canary Service, an Ingress with its canary, and a mesh Service with two subsets."""
     return World(
-        services=(service("web", "127.96.81.1"), service("web-canary", "127.96.81.2"), service("api", "127.96.81.3")),
+        services=(service("web", f"{OWN}.181.1"), service("web-canary", f"{OWN}.181.2"), service("api", f"{OWN}.181.3")),
         slices=(endpoints("web", [STABLE]), endpoints("web-canary", [CANARY]), endpoints("api", [STABLE, CANARY])),
         pods=(pod(STABLE, version="1"), pod(CANARY, version="2")),
         ingresses=(ingress("web", path("web")), canary_ingress("web-canary", path("web-canary"), weight=weight, **annotations)),
@@ -98,7 +109,7 @@ async def test_never_beats_a_weight_of_hundred(gateway: Gateway) -> None:
 async def test_a_service_address_follows_the_virtual_service(gateway: Gateway) -> None:
     """As a sidecar would: by address and by name, whatever Host is sent to the address."""
     await serve(gateway, world(30))
-    by_address = await ask("http://127.96.81.3/", 1000)
+    by_address = await ask(f"http://{OWN}.181.3/", 1000)
     by_name = await ask("http://api.shop.svc.cluster.local/", 1000, proxy=f"http://{gateway.proxy}")
     for answers in (by_address, by_name):
         assert 225 < answers[200, "canary"] < 375
@@ -106,7 +117,9 @@ async def test_a_service_address_follows_the_virtual_service(gateway: Gateway) -
 
 
 @pytest.mark.parametrize(
-    "url", ["http://web.shop/", "http://web.shop:80/", "http://web.shop.svc/", "http://web/", "http://127.96.81.1/"]
+    "url",
+    ["http://web.shop/", "http://web.shop:80/", "http://web.shop.svc/", "http://web/", f"http://{OWN}.181.1/"],
+    ids=["namespace", "port", "svc", "name alone", "address"],
 )
 async def test_every_name_of_a_service_leads_to_it(gateway: Gateway, url: str) -> None:
     await serve(gateway, world())
@@ -125,7 +138,7 @@ async def test_no_request_is_lost_in_a_hundred_weight_changes(gateway: Gateway, 
     """Each change is in force before the next, requests are under way all the time, nobody retries."""
     stable.delay_seconds = canary.delay_seconds = 0.005
     await serve(gateway, world(0))
-    targets = [Target(url=f"http://{gateway.ingress}/", host="shop.test"), Target(url="http://127.96.81.3/")]
+    targets = [Target(url=f"http://{gateway.ingress}/", host="shop.test"), Target(url=f"http://{OWN}.181.3/")]
     async with LoadGenerator(targets[0], rps=150) as ingress_load, LoadGenerator(targets[1], rps=150) as mesh_load:
         for step in range(100):
             await serve(gateway, world(step % 10 * 11))
@@ -177,3 +190,14 @@ async def test_a_killed_envoy_comes_back_as_it_was(gateway: Gateway) -> None:
     await gateway.confirmed()
     assert gateway.envoy.pid != pid
     assert await ask(f"http://{gateway.ingress}/", 5) == {(200, "canary"): 5}
+
+
+async def test_an_address_that_somebody_else_has_takes_nothing_else_with_it(gateway: Gateway) -> None:
+    """Two gateways never share an address: the later one leaves it out and says so."""
+    async with running_apps(App("squatter", f"{OWN}.181.1", 80)):
+        await serve(gateway, world())
+        assert [problem.about for problem in gateway.problems] == [f"{OWN}.181.1:80"]
+        assert await ask(f"http://{OWN}.181.1/") == {(200, "squatter"): 1}
+        assert await ask("http://web.shop/", proxy=f"http://{gateway.proxy}") == {(200, "stable"): 1}
+    await serve(gateway, world())
+    assert await ask(f"http://{OWN}.181.1/") == {(200, "stable"): 1}
