@@ -5,6 +5,7 @@ Owns conflicts and removal. Must not: check objects; see writing.py.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,12 +23,15 @@ from sandbox.apiserver.fieldsets import (
     of_value,
     paths,
     union,
+    vanished,
 )
 from sandbox.apiserver.ownership import Manager, Owned, manager_of, ownable, read_entries, schema_of, write_entries
 from sandbox.apiserver.resources import Body
 from sandbox.apiserver.storage import Stored
 from sandbox.apiserver.typing_of import Schema, child_of, items_of
 from sandbox.apiserver.writing import create, update
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def apply(call: Call, body: Any) -> tuple[Stored, bool]:
@@ -85,9 +89,11 @@ def _merged(call: Call, current: Body, config: Body) -> tuple[Body, dict[Manager
     for owned in entries.values():
         others = union(others, owned.fields)
     merged = merge_typed(schema, before, wanted)
-    _refuse_conflicts(call, entries, compare(schema, before, merged).set)
-    gone = difference(difference(mine.fields, fields), others)
+    changed = compare(schema, before, merged).set
+    _refuse_conflicts(call, entries, difference(changed, _applied_by_client(call, current)))
+    gone = vanished(vanished(mine.fields, fields), others)
     merged = removed(schema, merged, gone, others)
+    _renew_last_applied(call, merged, config)
     entries = {
         other: Owned(difference(owned.fields, compare(schema, before, merged).set), owned.time) for other, owned in entries.items()
     }
@@ -97,6 +103,18 @@ def _merged(call: Call, current: Body, config: Body) -> tuple[Body, dict[Manager
         **merged.get("metadata", {}),
     }
     return {"apiVersion": current["apiVersion"], "kind": current["kind"], **merged, "metadata": metadata}, entries
+
+
+def _applied_by_client(call: Call, current: Body) -> FieldSet:
+    """Return what `kubectl apply` without `--server-side` applied before: kubectl may take that over from itself."""
+    text = (current["metadata"].get("annotations") or {}).get(LAST_APPLIED)
+    if call.manager != "kubectl" or not text:
+        return {}
+    try:
+        config = json.loads(text)
+    except ValueError:
+        return {}
+    return of_value(schema_of(call), ownable(config)) if isinstance(config, dict) and "metadata" in config else {}
 
 
 def _owned_names(obj: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -135,6 +153,14 @@ def _described(who: Manager, owned: Owned) -> str:
     if who.operation == "Update":
         text += f" using {who.api_version}" + (f" at {owned.time}" if owned.time else "")
     return text
+
+
+def _renew_last_applied(call: Call, merged: Body, config: Body) -> None:
+    """Keep the annotation of client-side apply true, so that people may go back to it."""
+    annotations = (merged.get("metadata") or {}).get("annotations") or {}
+    if call.manager == "kubectl" and LAST_APPLIED in annotations:
+        text = json.dumps(config, separators=(",", ":"), sort_keys=True) + "\n"
+        merged["metadata"] = {**merged["metadata"], "annotations": {**annotations, LAST_APPLIED: text}}
 
 
 def merge_typed(schema: Schema | None, live: Any, wanted: Any) -> Any:

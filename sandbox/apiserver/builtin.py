@@ -194,6 +194,9 @@ def _rest() -> Iterable[Resource]:
         namespaced=False,
         strategy=Strategy(generation="any"),
     )
+
+
+def _extensions() -> Iterable[Resource]:
     group = "admissionregistration.k8s.io"
     for kind, plural in (
         ("ValidatingWebhookConfiguration", "validatingwebhookconfigurations"),
@@ -255,7 +258,7 @@ def _strategy(resource: Resource) -> Strategy:
 
 def builtin_resources() -> list[Resource]:
     """Return every built-in resource, completed with its store."""
-    found = [*_core(), *_workloads(), *_networking(), *_rest()]
+    found = [*_core(), *_workloads(), *_networking(), *_rest(), *_extensions()]
     schemas = build_schemas()
     return [
         replace(

@@ -153,6 +153,19 @@ def difference(one: FieldSet, other: FieldSet) -> FieldSet:
     return left
 
 
+def vanished(one: FieldSet, kept: FieldSet) -> FieldSet:
+    """Return the members of the first that are not in the second, where a map that still has members has not vanished itself."""
+    left: FieldSet = {}
+    for name, node in one.items():
+        if name == ".":
+            continue
+        if name not in kept:
+            left[name] = node
+        elif below := vanished(node, kept[name]):
+            left[name] = below
+    return left
+
+
 def intersection(one: FieldSet, other: FieldSet) -> FieldSet:
     """Return the members of both."""
     shared: FieldSet = {}

@@ -98,7 +98,9 @@ def _message(table: str, data: bytes) -> dict[str, Any]:
         name, kind = fields[number]
         if kind == "-":
             continue
-        if kind.startswith("{"):
+        if kind.startswith("~"):
+            found |= _message(kind[1:], raw)
+        elif kind.startswith("{"):
             entry = dict(_wire(raw))
             found.setdefault(name, {})[entry.get(1, b"").decode()] = _value(kind[1:-1], entry.get(2, b""))
         elif kind.startswith("*"):

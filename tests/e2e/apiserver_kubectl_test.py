@@ -84,6 +84,19 @@ def test_server_side_apply_reports_conflicts_and_can_be_forced(server: Process, 
     assert "serverside-applied" in server.kubectl(*apply, "--force-conflicts", stdin=WEB)
 
 
+def test_an_object_applied_by_the_client_moves_to_server_side_apply_without_conflict(server: Process, ns: str) -> None:
+    server.kubectl("apply", "-n", ns, "-f", "-", stdin=WEB)
+
+    moved = server.start_kubectl("apply", "--server-side", "-n", ns, "-f", "-")
+    out, complaints = moved.communicate(WEB.replace("shop:1", "shop:2"), timeout=60)
+
+    assert (out, complaints) == ("deployment.apps/web serverside-applied\nservice/web serverside-applied\n", "")
+    without_env = WEB.replace('{name: A, value: "1"}, ', "").replace("shop:1", "shop:2")
+    server.kubectl("apply", "--server-side", "-n", ns, "-f", "-", stdin=without_env)
+    env = "jsonpath={.spec.template.spec.containers[0].env[*].name}"
+    assert server.kubectl("get", "deploy", "web", "-n", ns, "-o", env) == "B"
+
+
 def test_a_misspelt_field_is_refused_without_asking_for_validation(server: Process, ns: str) -> None:
     refused = server.kubectl("apply", "-n", ns, "-f", "-", stdin=WEB.replace("replicas:", "replica:"), fails=True)
 
@@ -165,6 +178,8 @@ def test_get_with_watch_follows_changes(server: Process, ns: str) -> None:
         pytest.param("delete deploy web --cascade=background", 'deployment.apps "web" deleted', id="delete"),
         pytest.param("create deployment x --image=i:1 --replicas=2", "deployment.apps/x created", id="create deployment"),
         pytest.param("create job j --image=i:1 -- run it", "job.batch/j created", id="create job"),
+        pytest.param("create ingress i --rule=a.b/*=web:80", "ingress.networking.k8s.io/i created", id="create ingress"),
+        pytest.param("create cronjob c --image=i:1 --schedule=@hourly", "cronjob.batch/c created", id="create cronjob"),
         pytest.param("run p --image=i:1 --port=80 --env=A=b", "pod/p created", id="run"),
         pytest.param("expose deploy web --port=81 --name=w2", "service/w2 exposed", id="expose"),
         pytest.param("set image deploy/web web=shop:7", "deployment.apps/web image updated", id="set image"),

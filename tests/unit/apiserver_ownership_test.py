@@ -20,6 +20,8 @@ from apiserver_harness import (
     widget,
 )
 
+from sandbox.apiserver.applying import LAST_APPLIED
+
 
 @pytest.fixture
 def api() -> Api:
@@ -242,3 +244,16 @@ async def test_entries_can_be_cleared(api: Api) -> None:
     await api.create(CONFIG_MAPS, config_map("a", x="1"))
 
     assert "managedFields" not in (await api.patch(f"{CONFIG_MAPS}/a", {"metadata": {"managedFields": []}}))["metadata"]
+
+
+async def test_kubectl_takes_over_what_it_applied_on_the_client_side_and_nothing_else(api: Api) -> None:
+    last = '{"metadata":{"name":"a"},"data":{"x":"1"}}'
+    body = {**config_map("a", x="1", y="1"), "metadata": {"name": "a", "annotations": {LAST_APPLIED: last}}}
+    await api.create(CONFIG_MAPS, body, fieldManager="kubectl-client-side-apply")
+
+    refused = await api.apply(f"{CONFIG_MAPS}/a", applied("a", x="2", y="2"), "kubectl")
+    taken = await api.apply(f"{CONFIG_MAPS}/a", applied("a", x="2"), "kubectl")
+
+    assert refused.message.endswith(": .data.y")
+    assert taken["data"] == {"x": "2", "y": "1"}
+    assert '"x":"2"' in taken["metadata.annotations"][LAST_APPLIED], "people may go back to client-side apply"
