@@ -34,8 +34,8 @@ def places_of(options: Options, folder: Path, networks: Networks) -> Places:
     Raises:
         SandboxError: a port that was asked for is in use.
     """
-    wanted = (options.api_port, options.ingress_port, options.proxy_port, options.prometheus_port)
-    api, ingress, proxy, prometheus = choose_ports(wanted)
+    wanted = (options.api_port, options.ingress_port, options.proxy_port, options.prometheus_port, 0)
+    api, ingress, proxy, prometheus, health = choose_ports(wanted)
     return Places(
         folder=folder,
         networks=networks,
@@ -43,7 +43,8 @@ def places_of(options: Options, folder: Path, networks: Networks) -> Places:
         ingress_port=ingress,
         proxy_port=proxy,
         prometheus_port=prometheus,
-        tokens={user: secrets.token_urlsafe(24) for user in USERS},
+        health_port=health,
+        tokens={user: secrets.token_hex(16) for user in USERS},
     )
 
 

@@ -47,7 +47,7 @@ class Supervisor:
             state: the folder, held by the caller.
             parts: what to run.
             record: the addresses; what runs is filled in here.
-            prepare: called on a thread once the API answers, beside the start of the other parts.
+            prepare: called on a thread once the API answers, before the product starts.
         """
         self._state = state
         self._parts = parts
@@ -66,19 +66,23 @@ class Supervisor:
         return replace(self._record, parts=parts, ready=self._complete)
 
     async def start(self) -> None:
-        """Start everything, stage by stage; returns when all is ready.
+        """Start everything in its order; returns when all is ready.
 
         Raises:
             SandboxError: a part ended or did not get ready in time; the text has the end of its log.
             ApiError: the API refuses what `prepare` does.
         """
-        for stage in Stage:
-            starting: list[Awaitable[None]] = [self._start(part) for part in self._parts if part.stage is stage]
-            if stage is Stage.CLUSTER:
-                starting.append(asyncio.to_thread(self._prepare))
-            await _all(starting)
+        await _all(self._starting(Stage.API))
+        await _all([*self._starting(Stage.CLUSTER), self._start_product()])
         self._complete = True
         self._write()
+
+    def _starting(self, stage: Stage) -> list[Awaitable[None]]:
+        return [self._start(part) for part in self._parts if part.stage is stage]
+
+    async def _start_product(self) -> None:
+        await asyncio.to_thread(self._prepare)
+        await _all(self._starting(Stage.PRODUCT))
 
     async def stop(self) -> None:
         """Stop everything; nothing runs after."""

@@ -14,6 +14,12 @@ from pathlib import Path
 from sandbox.cluster.claims import Networks
 
 NODE = "sandbox"
+SHORT_LEASE = (
+    "--leader-election-lease-duration=4",
+    "--leader-election-renew-deadline=3",
+    "--leader-election-retry-period=0.5",
+)
+"""So that a controller that was killed is soon followed by the next one."""
 NO_PROXY = "127.0.0.1,localhost"
 
 
@@ -43,6 +49,8 @@ class Places:
     ingress_port: int
     proxy_port: int
     prometheus_port: int
+    health_port: int
+    """Of the controller."""
     tokens: Mapping[str, str]
     """User name to bearer token."""
 
@@ -72,7 +80,7 @@ class Places:
 
 
 class Stage(Enum):
-    """Parts of one stage start together, after those of the stage before are ready; they stop in the opposite order."""
+    """When a part starts: the API first; then all others, the product once its definitions are there. The API stops last."""
 
     API = 0
     CLUSTER = 1
@@ -117,13 +125,14 @@ def parts_of(options: Options, places: Places, *, prometheus: Path | None) -> tu
 
 def controller(places: Places, *, arguments: tuple[str, ...] = ()) -> Part:
     """Describe the product's controller: a client of the API like any other, with a token of its own."""
-    command = ("rollouts.app", "--kubeconfig", str(places.kubeconfig("controller")), "--healthzPort", "0")
+    command = ("rollouts.app", "--kubeconfig", str(places.kubeconfig("controller")))
+    health = ("--healthzPort", str(places.health_port), "--healthz-address", "127.0.0.1")
     return Part(
         name="controller",
         stage=Stage.PRODUCT,
-        command=_python(*command, *arguments),
+        command=_python(*command, *health, *SHORT_LEASE, *arguments),
         ready=Ready(line="everything is listed"),
-        address="",
+        address=f"http://127.0.0.1:{places.health_port}/healthz",
         environment=cluster_names(places),
         grace_seconds=1.2,
     )
