@@ -135,7 +135,7 @@ async def serving(client: Client, options: Options) -> AsyncIterator[Serving]:
             agent=agent, gateway=gateway, relay=relay, prometheus=prometheus, addresses=addresses, following=following
         )
         await running.until(agent.ready)
-        with _announced(ready, addresses):
+        with _Announced(ready, addresses):
             yield running
 
 
@@ -148,11 +148,14 @@ def _applied(agent: Agent) -> Callable[[web.Request], Awaitable[web.Response]]:
 
     async def answer(request: web.Request) -> web.Response:
         asked = request.query
-        if asked.get("kind") not in kinds or not asked.get("name") or not asked.get("version"):
-            return web.Response(status=400, text=f"give kind ({', '.join(kinds)}), namespace, name and version\n")
+        seconds = asked.get("timeout", "10")
+        if asked.get("kind") not in kinds or not asked.get("name") or not asked.get("version") or not seconds.isdecimal():
+            return web.Response(
+                status=400, text=f"give kind ({', '.join(kinds)}), namespace, name, version, timeout (whole seconds)\n"
+            )
         ref = ObjectRef(kinds[asked["kind"]], asked.get("namespace", "default"), asked["name"])
         try:
-            await agent.applied(ref, asked["version"], timeout_seconds=float(asked.get("timeout", "10")))
+            await agent.applied(ref, asked["version"], timeout_seconds=float(seconds))
         except (TimeoutError, NotServed) as error:
             return web.Response(status=504, text=f"{ref} at {asked['version']} is not served: {error or 'not seen in time'}\n")
         return web.Response(text="served\n")
@@ -185,7 +188,7 @@ def _addresses(settings: Settings, relay: Relay, prometheus: Prometheus | None) 
     )
 
 
-class _announced:
+class _Announced:
     """While entered, a file tells others where everything is; it appears whole or not at all."""
 
     def __init__(self, path: Path, addresses: Addresses) -> None:

@@ -122,6 +122,7 @@ async def test_published_queries_get_the_exact_counts(client: Client, apps: tupl
     assert os.listdir(tmp_path) == ["envoy"]
 
 
+@pytest.mark.slow
 async def test_a_weight_is_in_force_within_a_tenth_of_a_second(cluster: Cluster) -> None:
     """From the write at the API server to Envoy's confirmation; the best of ten, as other work shares the machine."""
     await cluster.create(INGRESS, ingress("web", path("web")), canary_ingress("web-canary", path("web-canary"), weight=0))
@@ -139,7 +140,7 @@ async def test_another_process_can_wait_for_a_state_to_be_served(cluster: Cluste
     asked = {"kind": "Service", "namespace": "shop", "name": "web", "version": made["metadata"]["resourceVersion"]}
     statuses = []
     async with aiohttp.ClientSession() as session:
-        for query in (asked, {**asked, "version": "0", "timeout": "0.05"}, {**asked, "kind": "Pigeon"}):
+        for query in (asked, {**asked, "version": "0", "timeout": "0"}, {**asked, "kind": "Pigeon"}):
             async with session.get(f"{cluster.running.addresses.metrics}/applied", params=query) as answer:
                 statuses.append(answer.status)
     assert statuses == [200, 504, 400]
