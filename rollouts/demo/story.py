@@ -57,7 +57,7 @@ def happenings(before: Scene | None, after: Scene, at: datetime) -> Iterator[Hap
         return
     if after.step != before.step and after.step is not None and after.is_updating:
         yield Happening(at=at, what=What.STEP, text=_step_text(after), step=after.step)
-    if after.weight != before.weight and after.weight is not None and not after.is_promoted:
+    if after.weight != before.weight and after.weight is not None and (after.weight or not after.is_promoted):
         text = f"the router sends {after.weight}% of the users to the new version"
         yield Happening(at=at, what=What.WEIGHT, text=text, weight=after.weight, step=after.step)
     yield from _analyses(before, after, at)

@@ -32,13 +32,12 @@ class Watching:
         self.informers = {kind: Informer(client, kind, namespaces=(namespace,), clock=SystemClock()) for kind in kinds}
         self._key = (namespace, name)
         self._tell = on_happening
-        self._changed = asyncio.Condition()
-        self._touched = asyncio.Event()
+        self._changed = asyncio.Event()
         self.scene: Scene | None = None
         self.happenings: list[Happening] = []
         self.samples: list[Sample] = []
         for informer in self.informers.values():
-            informer.on_change(lambda _old, _new: self._touched.set())
+            informer.on_change(lambda _old, _new: self._look())
 
     def happened(self, happening: Happening) -> None:
         """Note something, and tell it."""
@@ -51,9 +50,10 @@ class Watching:
         Raises:
             TimeoutError: it does not come within the time.
         """
-        async with asyncio.timeout(timeout_seconds), self._changed:
-            await self._changed.wait_for(lambda: self.scene is not None and condition(self.scene))
-        assert self.scene is not None
+        async with asyncio.timeout(timeout_seconds):
+            while self.scene is None or not condition(self.scene):
+                self._changed.clear()
+                await self._changed.wait()
         return self.scene
 
     def sample(self, load: LoadGenerator) -> Sample:
@@ -67,31 +67,24 @@ class Watching:
         self.samples.append(sample)
         return sample
 
-    async def follow(self) -> None:
-        """Turn changes into scenes and happenings until cancelled."""
-        while True:
-            await self._touched.wait()
-            self._touched.clear()
-            scene = self._look()
-            if scene is None:
-                continue
-            for one in happenings(self.scene, scene, now()):
-                self.happened(one)
-            async with self._changed:
-                self.scene = scene
-                self._changed.notify_all()
-
     async def take_samples(self, load: LoadGenerator) -> None:
         """Take samples at a steady rate until cancelled."""
         while True:
             self.sample(load)
             await asyncio.sleep(SAMPLE_SECONDS)
 
-    def _look(self) -> Scene | None:
+    def _look(self) -> None:
+        """Make a scene of every single change, so that nothing is missed that lasted only a moment."""
         rollout = self.informers[ROLLOUT].store.get(*self._key)
         if rollout is None:
-            return None
-        return Scene(rollout=rollout, replica_sets=self._all(REPLICA_SET), pods=self._all(POD), runs=self._all(ANALYSIS_RUN))
+            return
+        before, self.scene = (
+            self.scene,
+            Scene(rollout=rollout, replica_sets=self._all(REPLICA_SET), pods=self._all(POD), runs=self._all(ANALYSIS_RUN)),
+        )
+        for one in happenings(before, self.scene, now()):
+            self.happened(one)
+        self._changed.set()
 
     def _all(self, kind: Kind) -> tuple[Object, ...]:
         return tuple(self.informers[kind].store.all())
@@ -104,7 +97,6 @@ async def watching(
     """Follow a Rollout while entered."""
     found = Watching(client, namespace, name, on_happening=on_happening)
     tasks = [asyncio.create_task(informer.run()) for informer in found.informers.values()]
-    tasks.append(asyncio.create_task(found.follow()))
     try:
         for informer in found.informers.values():
             await informer.synced()
