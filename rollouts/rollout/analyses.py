@@ -35,11 +35,17 @@ class Wanted:
 
 
 def run_analyses(draft: Draft) -> None:
-    """Create the runs that are needed and missing; stop those that are not needed any more."""
+    """Create the runs that are needed and missing; stop those that are not needed any more.
+
+    A run is named in the status first and created by the next plan, so a controller that dies in between, or right after,
+    never makes it twice.
+    """
     wanted = _wanted(draft)
     for one in wanted:
         if not draft.canary_status.get(one.field):
-            _start(draft, one)
+            _name(draft, one)
+        elif _is_missing(draft, one):
+            _create(draft, one)
     needed = {(draft.canary_status.get(one.field) or {}).get("name") for one in wanted}
     for run in draft.snapshot.analysis_runs:
         if name_of(run) not in needed and not is_finished(run) and not run["spec"].get("terminate"):
@@ -65,28 +71,49 @@ def _wanted(draft: Draft) -> list[Wanted]:
     return wanted
 
 
-def _start(draft: Draft, wanted: Wanted) -> None:
-    """Create a run, or take the one that was created just before a restart."""
-    if any(one.get("reason") == INCONCLUSIVE for one in draft.status.get("pauseConditions") or ()):
+def _name(draft: Draft, wanted: Wanted) -> None:
+    """Choose the name of a new run, or take one that is under way already (as after moving here from another controller)."""
+    body = _run_or_pause(draft, wanted)
+    if body is None:
         return
+    taken = {name_of(run): run for run in draft.snapshot.analysis_runs}
+    attempt, name, phase = 0, name_of(body), "Pending"
+    while name in taken:
+        if not is_finished(taken[name]) and _same_spec(taken[name], body) and not taken[name]["spec"].get("terminate"):
+            phase = (taken[name].get("status") or {}).get("phase") or phase
+            break
+        attempt += 1
+        name = f"{name_of(body)}.{attempt}"
+    draft.canary_status[wanted.field] = {"name": name, "status": phase}
+
+
+def _is_missing(draft: Draft, wanted: Wanted) -> bool:
+    """Tell whether a run is named in the stored status, has no verdict there, and does not exist."""
+    known = draft.canary_status[wanted.field]
+    if known.get("status") in FINISHED or any(name_of(run) == known["name"] for run in draft.snapshot.analysis_runs):
+        return False
+    stored = ((draft.rollout.get("status") or {}).get("canary") or {}).get(wanted.field) or {}
+    return bool(stored.get("name") == known["name"])
+
+
+def _create(draft: Draft, wanted: Wanted) -> None:
+    body, name = _run_or_pause(draft, wanted), draft.canary_status[wanted.field]["name"]
+    if body is not None and name.startswith(name_of(body)):
+        draft.write(Order.ANALYSIS, Create(kind=ANALYSIS_RUN, body={**body, "metadata": {**body["metadata"], "name": name}}))
+    elif body is not None:
+        _name(draft, wanted)  # a client moved to another step before the run was there
+
+
+def _run_or_pause(draft: Draft, wanted: Wanted) -> dict[str, Any] | None:
+    """Build a run; None while a person is asked, as when it cannot be built."""
+    if any(one.get("reason") == INCONCLUSIVE for one in draft.status.get("pauseConditions") or ()):
+        return None
     try:
-        body = _run(draft, wanted)
+        return _run(draft, wanted)
     except InvalidAnalysis as error:
         add_pause(draft, INCONCLUSIVE)
         draft.event("AnalysisRunError", f"cannot start the analysis: {error}", warning=True)
-        return
-    taken = {name_of(run): run for run in draft.snapshot.analysis_runs}
-    attempt, name = 0, name_of(body)
-    while name in taken:
-        if not is_finished(taken[name]) and _same_spec(taken[name], body) and not taken[name]["spec"].get("terminate"):
-            phase = (taken[name].get("status") or {}).get("phase") or "Pending"
-            draft.canary_status[wanted.field] = {"name": name, "status": phase}
-            return
-        attempt += 1
-        name = f"{name_of(body)}.{attempt}"
-    body = {**body, "metadata": {**body["metadata"], "name": name}}
-    draft.write(Order.ANALYSIS, Create(kind=ANALYSIS_RUN, body=body))
-    draft.canary_status[wanted.field] = {"name": name, "status": "Pending"}
+        return None
 
 
 def _same_spec(run: Object, body: Object) -> bool:

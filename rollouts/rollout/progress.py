@@ -55,19 +55,23 @@ def _notice_resume(draft: Draft) -> None:
 
 
 def heed_analyses(draft: Draft) -> None:
-    """Let verdicts act: a failed run gives the update up, an inconclusive one asks a person."""
+    """Let verdicts act: a failed run gives the update up, an inconclusive one asks a person.
+
+    A run that somebody deleted is made again by its name; a verdict that was noted stays.
+    """
     runs = {name_of(run): run for run in draft.snapshot.analysis_runs}
     for field, label in ((STEP_RUN, "Step-based"), (BACKGROUND_RUN, "Background")):
         known = draft.canary_status.get(field)
         if not known:
             continue
         run = runs.get(known.get("name", ""))
-        if run is None or (field == STEP_RUN and labels_of(run).get(STEP_INDEX) != str(draft.index) and not draft.aborted):
-            draft.canary_status.pop(field)
-            continue
-        status = run.get("status") or {}
-        seen = {"name": known["name"], "status": status.get("phase") or "", "message": status.get("message") or ""}
-        draft.canary_status[field] = {key: value for key, value in seen.items() if value}
+        if run is not None:
+            if field == STEP_RUN and labels_of(run).get(STEP_INDEX) != str(draft.index) and not draft.aborted:
+                draft.canary_status.pop(field)  # a client moved to another step
+                continue
+            status = run.get("status") or {}
+            seen = {"name": known["name"], "status": status.get("phase") or "Pending", "message": status.get("message") or ""}
+            draft.canary_status[field] = {key: value for key, value in seen.items() if value}
         if not draft.aborted and not draft.fully_promoted:
             _react(draft, field, label, was=known.get("status", ""))
 

@@ -15,6 +15,7 @@ from workloads_harness import LoopClock
 from kube.client import Client
 from kube.kinds import ANALYSIS_RUN, CORE_EVENT, REPLICA_SET, ROLLOUT, Kind, ObjectRef
 from kube.objects import Object, name_of
+from kube.transport import Response
 from rollouts.manager import Manager, Options
 from rollouts.rollout.gather import KINDS
 from sandbox.apiserver.inprocess import InProcessTransport
@@ -125,16 +126,40 @@ class Cluster:
             if row["user"] == CONTROLLER and row["verb"] in verbs and row["resource"] not in BOOKKEEPING
         }
 
-    async def restart_controller(self) -> None:
-        """Kill the controller where it stands and start another one."""
+    async def restart_controller(self, *, writes: int | None = None) -> Mortal:
+        """Kill the controller where it stands and start another one, which may be mortal too."""
         await stop(self.task)
-        self.manager, self.task = start_controller(self.server)
+        await self.manager.close()
+        self.manager, self.task, transport = start_controller(self.server, writes=writes)
+        return transport
 
 
-def start_controller(server: ApiServer) -> tuple[Manager, asyncio.Task[None]]:
-    clock = LoopClock()
-    manager = Manager(client=Client(InProcessTransport(server, user=CONTROLLER), clock=clock), clock=clock, options=Options())
-    return manager, asyncio.create_task(manager.run(), name="manager")
+class Mortal(InProcessTransport):
+    """The way of a process to the server that is killed with its n-th write: it was sent, nobody reads the answer."""
+
+    def __init__(self, server: ApiServer, *, writes: int | None) -> None:
+        super().__init__(server, user=CONTROLLER)
+        self.left = writes
+        self.died = asyncio.Event()
+
+    async def request(self, method: str, path: str, **options: Any) -> Response:
+        if self.died.is_set():
+            await asyncio.Event().wait()
+        counts = self.left is not None and method != "GET" and not path.endswith("/events")
+        if counts and self.left is not None:
+            self.left -= 1
+            if self.left <= 0:
+                self.died.set()
+        answer = await super().request(method, path, **options)
+        if self.died.is_set():
+            await asyncio.Event().wait()
+        return answer
+
+
+def start_controller(server: ApiServer, *, writes: int | None = None) -> tuple[Manager, asyncio.Task[None], Mortal]:
+    clock, transport = LoopClock(), Mortal(server, writes=writes)
+    manager = Manager(client=Client(transport, clock=clock), clock=clock, options=Options())
+    return manager, asyncio.create_task(manager.run(), name="manager"), transport
 
 
 async def stop(task: asyncio.Task[None]) -> None:
@@ -151,7 +176,7 @@ async def running(*, ready_after: float = 0.0, gone_after: float = 0.0) -> Async
     await install_all(server)
     delays = {"ready_after": timedelta(seconds=ready_after), "gone_after": timedelta(seconds=gone_after)}
     async with simulated_cluster(client, clock, **delays) as simulated:
-        manager, task = start_controller(server)
+        manager, task, _ = start_controller(server)
         cluster = Cluster(client, server, simulated, manager, task)
         try:
             yield cluster

@@ -1,0 +1,199 @@
+"""A routed update with an analysis while the API fails in every way it can: the end is the same, and users never notice.
+
+Each test lets one kind of fault hold during the whole update and watches, all the time, that nobody is sent to pods that are not
+there. When the faults stop, the cluster must be what it is after an update without any, with nothing made twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import yaml
+from rollout_harness import CONTROLLER, Cluster, running
+
+from kube.kinds import ANALYSIS_RUN, INGRESS, POD, REPLICA_SET, ROLLOUT, SERVICE
+from kube.objects import labels_of, name_of
+from sandbox.apiserver.faults import Fault
+from tests.shops import INGRESS_YAML, NGINX, SERVICES, routed_rollout
+
+pytestmark = pytest.mark.looptime
+
+TEMPLATE = """
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: slow}
+spec:
+  metrics:
+  - {name: slow, initialDelay: 2h, provider: {prometheus: {address: "http://127.0.0.1:1", query: up}}}
+"""
+STEPS: list[dict[str, Any]] = [
+    {"setWeight": 25},
+    {"analysis": {"templates": [{"templateName": "slow"}]}},
+    {"setWeight": 75},
+    {"pause": {"duration": 5}},
+]
+HASH = "rollouts-pod-template-hash"
+
+
+async def deploy(cluster: Cluster) -> None:
+    """Have the first version run, with everything that the update will need."""
+    await cluster.apply(SERVICES + "---" + INGRESS_YAML + "---" + TEMPLATE)
+    await cluster.put(yaml.safe_load(yaml.safe_dump(routed_rollout(STEPS, NGINX, replicas=4))))
+    await cluster.phase("Healthy")
+    await cluster.settled()
+
+
+async def weight(cluster: Cluster) -> int:
+    found = [one for one in await cluster.all(INGRESS) if name_of(one).endswith("-canary")]
+    return int(found[0]["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"]) if found else 0
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+async def check_users(cluster: Cluster) -> None:
+    """Whoever is sent somewhere finds a ready pod there."""
+    canary = await weight(cluster)
+    pods = await cluster.all(POD)
+    for service, share in (("shop", 100 - canary), ("shop-canary", canary)):
+        wanted = (await cluster.get(SERVICE, service))["spec"]["selector"].get(HASH)
+        ready = [pod for pod in pods if is_ready(pod) and wanted in (None, labels_of(pod).get(HASH))]
+        assert ready or not share, f"{share} of 100 are sent to Service {service}, which has no ready pod"
+
+
+@asynccontextmanager
+async def watched(cluster: Cluster) -> AsyncIterator[None]:
+    """Watch over the users, and be the one who measures: every run gets its good verdict after two seconds."""
+
+    async def watch() -> None:
+        while True:
+            await check_users(cluster)
+            await asyncio.sleep(0.2)
+
+    async def measure() -> None:
+        while True:
+            await asyncio.sleep(2)
+            for run in await cluster.all(ANALYSIS_RUN):
+                if (run.get("status") or {}).get("phase") in (None, "", "Pending", "Running"):
+                    await cluster.patch(ANALYSIS_RUN, name_of(run), {"status": {"phase": "Successful"}})
+
+    tasks = [asyncio.create_task(watch()), asyncio.create_task(measure())]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+
+async def outcome(cluster: Cluster) -> dict[str, Any]:
+    """Return what must be the same with and without faults."""
+    status = await cluster.status()
+    image_of = {
+        labels_of(one)[HASH]: one["spec"]["template"]["spec"]["containers"][0]["image"] for one in await cluster.all(REPLICA_SET)
+    }
+    services = {name: (await cluster.get(SERVICE, name))["spec"]["selector"].get(HASH) for name in ("shop", "shop-canary")}
+    return {
+        "phase": status["phase"],
+        "step": status["currentStepIndex"],
+        "stable": image_of[status["stableRS"]],
+        "sizes": await cluster.sizes(),
+        "pods": sorted(pod["spec"]["containers"][0]["image"] for pod in await cluster.all(POD)),
+        "replica sets": len(await cluster.all(REPLICA_SET)),
+        "runs": [name_of(run).replace(status["currentPodHash"], "HASH") for run in await cluster.all(ANALYSIS_RUN)],
+        "weight": await weight(cluster),
+        "services": {name: image_of[hash] for name, hash in services.items()},
+        "revision": (await cluster.get(ROLLOUT, "shop"))["metadata"]["annotations"]["rollout.argoproj.io/revision"],
+    }
+
+
+GOOD: dict[str, Any] = {
+    "phase": "Healthy",
+    "step": 4,
+    "stable": "shop:2",
+    "sizes": {"shop:1": 0, "shop:2": 4},
+    "pods": ["shop:2"] * 4,
+    "replica sets": 2,
+    "runs": ["shop-HASH-2-1"],
+    "weight": 0,
+    "services": {"shop": "shop:2", "shop-canary": "shop:2"},
+    "revision": "2",
+}
+
+
+def every(count: int, action: str, **fault: Any) -> list[Fault]:
+    """Return switches that act on every `count`-th write of the controller, twenty times."""
+    return [Fault(action=action, verb="write", user=CONTROLLER, skip=at * count - 1, times=1, **fault) for at in range(1, 21)]
+
+
+FAULTS: dict[str, list[Fault]] = {
+    "no fault": [],
+    "every second write conflicts": every(2, "conflict"),
+    "every third write conflicts": every(3, "conflict"),
+    "too many requests, retry after 3 s": every(3, "too-many-requests", seconds=3),
+    "the server fails": every(3, "error"),
+    "every second write is done but its answer lost": every(2, "lose-answer"),
+    "every third write is lost on its way": every(3, "drop-before"),
+    "writes take their time": [Fault(action="delay", verb="write", user=CONTROLLER, seconds=1.5)],
+    "reads lag behind": [Fault(action="stale", verb="list", user=CONTROLLER, versions=20)],
+    "watches break in mid-line": [Fault(action="drop-line", user=CONTROLLER, skip=at * 7, times=1) for at in range(20)],
+    "lines come in two parts": [Fault(action="split-line", user=CONTROLLER)],
+    "events come late": [Fault(action="delay-events", user=CONTROLLER, seconds=2)],
+    "events come twice": [Fault(action="duplicate-events", user=CONTROLLER)],
+    "events are lost, then the watch ends with 410": [
+        Fault(action="lose-events", user=CONTROLLER, skip=at * 9, times=1) for at in range(20)
+    ],
+    "errors within watches": [Fault(action="error-event", user=CONTROLLER, skip=at * 9, times=1) for at in range(20)],
+    "lost answers, stale lists and late events": [
+        *every(4, "lose-answer"),
+        Fault(action="stale", verb="list", user=CONTROLLER, versions=10),
+        Fault(action="delay-events", user=CONTROLLER, seconds=0.5),
+    ],
+}
+
+
+@pytest.mark.parametrize("faults", [pytest.param(faults, id=name) for name, faults in FAULTS.items()])
+async def test_whatever_the_api_does_the_update_ends_the_same(faults: list[Fault]) -> None:
+    async with running(ready_after=2, gone_after=1) as cluster:
+        await deploy(cluster)
+        cluster.server.faults.set(*faults)
+        async with watched(cluster):
+            await cluster.set_image("shop:2")
+            await asyncio.sleep(60)
+            cluster.server.faults.clear()
+            await cluster.phase("Healthy")
+            await cluster.settled(seconds=45)
+        assert await outcome(cluster) == GOOD
+
+
+@pytest.mark.slow
+async def test_killed_after_any_of_its_writes_another_controller_ends_the_update_the_same() -> None:
+    """The process dies with its k-th write, for every k from the first to the last write of the update."""
+    writes = 0
+    while True:
+        writes += 1
+        async with running(ready_after=2, gone_after=1) as cluster:
+            await deploy(cluster)
+            transport = await cluster.restart_controller(writes=writes)
+            await cluster.settled()
+            async with watched(cluster):
+                await cluster.set_image("shop:2")
+                ends = asyncio.create_task(transport.died.wait())
+                await asyncio.wait([ends], timeout=90)
+                ends.cancel()
+                await cluster.settled(seconds=1)
+                await cluster.restart_controller()
+                await cluster.phase("Healthy")
+                await cluster.settled(seconds=45)
+            assert await outcome(cluster) == GOOD, f"killed after write {writes}"
+            if not transport.died.is_set():
+                break
+    assert writes > 10, "the update takes more writes than that"
