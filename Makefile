@@ -28,7 +28,8 @@ test: setup prometheus
 check: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy analysis crds kube rollouts routers sandbox tests bench
+	@MYPYPATH=.:tests/unit:tests/property:tests/controllers:tests/e2e \
+	    $(BIN)/mypy --explicit-package-bases analysis crds kube rollouts routers sandbox tests bench tools
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m crds.generate --check
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import yaml
 from aiohttp import web
-from scripted_server import Server, serving
 
 from analysis.providers import served
 from analysis.run.controller import analysis_controller
@@ -28,6 +27,7 @@ from kube.kinds import ANALYSIS_RUN, CORE_EVENT, CUSTOM_RESOURCE_DEFINITION, SEC
 from kube.objects import Object
 from sandbox.apiserver.inprocess import InProcessTransport
 from sandbox.apiserver.server import ApiServer
+from tests.scripted_server import Server, serving
 
 MANIFEST = Path(__file__).parents[2] / "crds" / "manifests" / "analysisruns.yaml"
 PATIENCE_SECONDS = 20.0

@@ -23,6 +23,10 @@ async def ship(cluster: Cluster, rollout: str, version: int) -> None:
     await cluster.patch(ROLLOUT, rollout, {"spec": {"template": {"spec": {"containers": containers}}}})
 
 
+async def at_step(cluster: Cluster, name: str, step: int) -> None:
+    await cluster.until(lambda status: bool(status["currentStepIndex"] == step), name)
+
+
 async def sizes(cluster: Cluster) -> tuple[int, int]:
     """Return the pods wanted of the old and the new version."""
     found = await cluster.sizes()
@@ -58,7 +62,7 @@ async def test_02_replica_weighted_canary() -> None:
         await cluster.patch_status({"pauseConditions": None}, name)
         seen = []
         for step, new in ((3, 2), (5, 3), (7, 4), (9, 6), (11, 8)):
-            await cluster.until(lambda status, step=step: status["currentStepIndex"] == step, name)
+            await at_step(cluster, name, step)
             seen.append(await sizes(cluster))
             assert seen[-1] == (10 - new, new)
         await cluster.phase("Healthy", name)
@@ -75,7 +79,7 @@ async def test_03_subset_split() -> None:
         assert stable == canary == (await cluster.status(name))["stableRS"], "also before any update"
         await ship(cluster, name, 1)
         for step, weight, pods in ((2, 5, 1), (4, 10, 1), (5, 10, 1), (7, 20, 2), (9, 40, 4), (11, 60, 6), (13, 80, 8)):
-            await cluster.until(lambda status, step=step: status["currentStepIndex"] == step, name)
+            await at_step(cluster, name, step)
             assert (await weights(cluster), (await sizes(cluster))[1]) == ((100 - weight, weight), pods)
         await cluster.phase("Healthy", name)
         await cluster.settled()

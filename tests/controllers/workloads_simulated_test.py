@@ -81,7 +81,7 @@ async def test_a_flapping_pod_comes_and_goes() -> None:
     async with running_cluster() as cluster:
         cluster.pods_say.flap("shop:1", every=timedelta(seconds=10))
         await cluster.apply(replica_set(replicas=1))
-        seen = []
+        seen: list[Any] = []
         for _ in range(4):
             await asyncio.sleep(5 if not seen else 10)
             seen.append(readiness(await only_pod(cluster)))

@@ -9,7 +9,6 @@ import pytest
 import yaml
 from gateway_cluster import Cluster, definition, new_client, run_pod
 from gateway_harness import App, ask, running_apps
-from gateway_objects import OWN, destination, endpoints, pod
 
 from kube.client import Client
 from kube.kinds import (
@@ -27,6 +26,7 @@ from sandbox.gateway.world import GATEWAY
 from sandbox.load.generator import LoadGenerator
 from sandbox.load.wire import Target
 from sandbox.metrics.prometheus import prometheus_path
+from tests.gateway_objects import OWN, destination, endpoints, pod
 
 MANIFESTS = Path(__file__).parents[2].parent / "shared" / "acceptance" / "rollouts"
 OLD, NEW = f"{OWN}.84.1", f"{OWN}.84.2"

@@ -12,13 +12,13 @@ import aiohttp
 import pytest
 from gateway_cluster import CANARY, STABLE, Cluster, definition, new_client, shop
 from gateway_harness import App, ask, running_apps
-from gateway_objects import SERVICES, canary_ingress, destination, destination_rule, ingress, path, virtual_service
 
 from kube.client import Client
 from kube.kinds import CUSTOM_RESOURCE_DEFINITION, DESTINATION_RULE, INGRESS, SERVICE, VIRTUAL_SERVICE, ObjectRef
 from sandbox.gateway.gateway import lowest_port
 from sandbox.gateway.serving import Options, serving
 from sandbox.metrics.prometheus import prometheus_path
+from tests.gateway_objects import SERVICES, canary_ingress, destination, destination_rule, ingress, path, virtual_service
 
 
 @pytest.fixture

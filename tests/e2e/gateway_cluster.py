@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import aiohttp
-from gateway_objects import OWN, SERVICES, endpoints, pod, service
 
 from kube.client import Client
 from kube.kinds import ENDPOINT_SLICE, NAMESPACE, POD, SERVICE, Kind, ObjectRef
@@ -14,6 +13,7 @@ from kube.objects import Object, key_of, version_of
 from sandbox.apiserver.inprocess import InProcessTransport
 from sandbox.apiserver.server import ApiServer
 from sandbox.gateway.serving import Serving
+from tests.gateway_objects import OWN, SERVICES, endpoints, pod, service
 
 STABLE, CANARY = f"{OWN}.82.1", f"{OWN}.82.2"
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from gateway_harness import App, ask, running_apps, running_gateway
-from gateway_objects import OWN, destination, endpoints, service, virtual_service
 
 from kube.objects import Object
 from sandbox.gateway.gateway import Gateway
 from sandbox.gateway.world import World
+from tests.gateway_objects import OWN, destination, endpoints, service, virtual_service
 
 MAIN, OTHER = f"{OWN}.86.1", f"{OWN}.86.2"
 WEB, DB = f"{OWN}.186.1", f"{OWN}.186.2"

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from gateway_harness import App, running_apps
-from gateway_objects import OWN
 
 from sandbox.gateway.gateway import free_port
 from sandbox.load.generator import LoadGenerator
 from sandbox.load.result import Second, Snapshot
 from sandbox.load.running import run
 from sandbox.load.wire import Connection, Target
+from tests.gateway_objects import OWN
 
 ADDRESS = f"{OWN}.83.1"
 

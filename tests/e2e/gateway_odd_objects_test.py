@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from gateway_harness import App, ask, running_apps, running_gateway
-from gateway_objects import OWN, canary_ingress, destination, endpoints, ingress, path, service, virtual_service
 
 from kube.objects import Object
 from sandbox.gateway.gateway import Gateway
 from sandbox.gateway.world import World
+from tests.gateway_objects import OWN, canary_ingress, destination, endpoints, ingress, path, service, virtual_service
 
 ADDRESS = f"{OWN}.85.1"
 

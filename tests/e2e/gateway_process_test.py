@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import yaml
 from gateway_harness import ask
-from gateway_objects import SERVICES
 
 from sandbox.apiserver.http import serving
 from sandbox.apiserver.server import ApiServer
+from tests.gateway_objects import SERVICES
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gateway_harness import App, ask, running_apps, running_gateway
-from gateway_objects import (
+
+from sandbox.gateway.gateway import Gateway
+from sandbox.gateway.world import World
+from sandbox.load.generator import LoadGenerator
+from sandbox.load.wire import Target
+from tests.gateway_objects import (
     OWN,
     canary_ingress,
     destination,
@@ -21,15 +27,10 @@ from gateway_objects import (
     virtual_service,
 )
 
-from sandbox.gateway.gateway import Gateway
-from sandbox.gateway.world import World
-from sandbox.load.generator import LoadGenerator
-from sandbox.load.wire import Target
-
 STABLE, CANARY = f"{OWN}.81.1", f"{OWN}.81.2"
 
 
-def world(weight: int = 0, **annotations: str) -> World:
+def world(weight: int = 0, **annotations: Any) -> World:
     """One web shop: a stable and a canary Service, an Ingress with its canary, and a mesh Service with two subsets."""
     return World(
         services=(service("web", f"{OWN}.181.1"), service("web-canary", f"{OWN}.181.2"), service("api", f"{OWN}.181.3")),

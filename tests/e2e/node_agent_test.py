@@ -118,7 +118,7 @@ def is_ready(pod: Object) -> bool:
     return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions") or ())
 
 
-def container(pod: Object) -> Mapping[str, Any]:
+def container(pod: Object) -> Any:
     return (pod["status"].get("containerStatuses") or [{}])[0]
 
 

@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from analysis_runs import PROVIDERS, START, Driver, a_run, observed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from analysis.transport import TransportError
 from kube.clock import SystemClock
 from kube.kinds import Kind
 from kube.objects import Object
+from tests.analysis_runs import PROVIDERS, START, Driver, a_run, observed
 
 OUTCOMES = [Phase.SUCCESSFUL, Phase.FAILED, Phase.INCONCLUSIVE, Phase.ERROR]
 WIDE = {"failureLimit": st.integers(-1, 4), "inconclusiveLimit": st.integers(0, 3), "consecutiveErrorLimit": st.integers(0, 4)}

@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gateway_objects import canary_ingress, destination, destination_rule, endpoints, ingress, path, pod, service, virtual_service
-from gateway_picker import answers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.gateway.translate import translate
 from sandbox.gateway.world import Settings, Socket, World
+from tests.gateway_objects import (
+    canary_ingress,
+    destination,
+    destination_rule,
+    endpoints,
+    ingress,
+    path,
+    pod,
+    service,
+    virtual_service,
+)
+from tests.gateway_picker import answers
 
 SETTINGS = Settings(ingress=Socket("127.0.0.1", 8080), proxy=Socket("127.0.0.1", 8081))
 JUNK = st.recursive(

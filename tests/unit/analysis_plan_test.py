@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from analysis_runs import START, Answer, Driver, a_metric, a_run, observed, says
 
 from analysis.run.phases import Phase
 from analysis.run.snapshot import Measure, Measured, Unmeasurable
 from kube.plan import Delete
+from tests.analysis_runs import START, Answer, Driver, a_metric, a_run, observed, says
 
 S, F, I, E = Phase.SUCCESSFUL, Phase.FAILED, Phase.INCONCLUSIVE, Phase.ERROR  # noqa: E741
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from scripted_server import Script, Server, a_status, answers, serving
 
 from analysis.addresses import is_denied
 from analysis.providers.base import HttpRequest
 from analysis.transport import HttpTransport, TransportError, TransportOptions
+from tests.scripted_server import Script, Server, a_status, answers, serving
 
 QUICK = TransportOptions(first_retry_seconds=0.001)
 

@@ -63,7 +63,7 @@ def test_a_share_of_the_replicas_is_rounded_up() -> None:
 
 def test_routes_are_set_replaced_and_removed() -> None:
     match = {"headerName": "x", "headerValue": {"exact": "1"}}
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"setHeaderRoute": {"name": "a", "match": [match]}},
         {"setMirrorRoute": {"name": "m", "match": [{"method": {"exact": "GET"}}], "percentage": 0}},
         {"setHeaderRoute": {"name": "a"}},

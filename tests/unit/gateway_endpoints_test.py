@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gateway_objects import endpoints, metadata, pod, pod_name, service
-from gateway_picker import answers
 
 from kube.objects import Object
 from sandbox.gateway.catalog import ClusterId
 from sandbox.gateway.translate import Configuration, translate
 from sandbox.gateway.world import Settings, Socket, World
+from tests.gateway_objects import endpoints, metadata, pod, pod_name, service
+from tests.gateway_picker import answers
 
 SETTINGS = Settings(ingress=Socket("127.0.0.1", 8080), proxy=Socket("127.0.0.1", 8081))
 CLUSTER = "outbound|80||web.shop.svc.cluster.local"
@@ -40,7 +40,7 @@ def reached(configuration: Configuration, cluster: str = CLUSTER) -> list[str]:
         pytest.param({"ready": True, "terminating": True}, False, id="on its way out"),
     ],
 )
-def test_only_ready_endpoints_that_stay_are_reached(conditions: dict[str, bool], there: bool) -> None:
+def test_only_ready_endpoints_that_stay_are_reached(conditions: dict[str, Any], there: bool) -> None:
     assert reached(configured(endpoints("web", ["127.10.0.1"], **conditions))) == (["127.10.0.1:8080"] if there else [])
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gateway_objects import canary_ingress, endpoints, ingress, path, service
-from gateway_picker import answers, route_for
 
 from kube.objects import Object
 from sandbox.gateway.translate import Configuration, translate
 from sandbox.gateway.world import Settings, Socket, World
+from tests.gateway_objects import canary_ingress, endpoints, ingress, path, service
+from tests.gateway_picker import answers, route_for
 
 SETTINGS = Settings(ingress=Socket("127.0.0.1", 8080), proxy=Socket("127.0.0.1", 8081))
 STABLE, CANARY = {"web": 100}, {"web-canary": 100}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gateway_objects import destination, destination_rule, endpoints, metadata, pod, service, virtual_service
-from gateway_picker import answers, route_for
 
 from kube.objects import Object
 from sandbox.gateway.catalog import resolve_host
 from sandbox.gateway.istio_changes import seconds
 from sandbox.gateway.translate import Configuration, translate
 from sandbox.gateway.world import Settings, Socket, World
+from tests.gateway_objects import destination, destination_rule, endpoints, metadata, pod, service, virtual_service
+from tests.gateway_picker import answers, route_for
 
 SETTINGS = Settings(ingress=Socket("127.0.0.1", 8080), proxy=Socket("127.0.0.1", 8081))
 WEB = "web.shop.svc.cluster.local:80"
@@ -218,7 +218,7 @@ def test_a_gateway_that_cannot_serve_is_said(gateways: tuple[Object, ...], says:
 
 
 def test_tcp_connections_are_divided_too() -> None:
-    spec = {"tcp": [{"match": [{"port": 5432}], "route": [destination("db", 90), destination("web", 10, port=80)]}]}
+    spec: dict[str, Any] = {"tcp": [{"match": [{"port": 5432}], "route": [destination("db", 90), destination("web", 10, port=80)]}]}
     found = configured(virtual_service("db", hosts=["db"], **spec))
     (chain,) = found.listeners["127.96.0.3:5432"]["filter_chains"]
     clusters = chain["filters"][0]["typed_config"]["weighted_clusters"]["clusters"]

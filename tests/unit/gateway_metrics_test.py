@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from gateway_objects import endpoints, metadata, pod
 
 from kube.objects import Object
 from sandbox.metrics.exposition import BadExposition, Exposed, parse, relabelled
@@ -14,6 +13,7 @@ from sandbox.metrics.prometheus import cluster_objects, configuration
 from sandbox.metrics.relay import page
 from sandbox.metrics.requests import Requests, Workload
 from sandbox.metrics.targets import Target, targets_of, workload_of
+from tests.gateway_objects import endpoints, metadata, pod
 
 WEB = Workload(name="web", namespace="shop", app="web", version="v2", pod_hash="abc", pod="web-abc-1")
 
@@ -102,7 +102,7 @@ def test_nginx_requests_are_not_the_mesh_s() -> None:
 
 @pytest.mark.parametrize("bad", [b"", b"not json\n", b"[]\n", b"{}\n", b"null\n"])
 def test_lines_that_are_no_requests_are_passed_over(bad: bytes) -> None:
-    requests = Requests({}.get)
+    requests = Requests(lambda address: None)
     requests.record(bad)
     assert requests.unread == 1
     assert parse(requests.expose()).lines == ()

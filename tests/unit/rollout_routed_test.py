@@ -287,7 +287,7 @@ def test_a_header_route_is_set_by_its_step_and_gone_after_promotion() -> None:
     match = [{"headerName": "x-canary", "headerValue": {"exact": "yes"}}]
     routing = copy.deepcopy(ISTIO["trafficRouting"])
     routing["managedRoutes"] = [{"name": "for-testers"}]
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"setCanaryScale": {"replicas": 1}},
         {"setHeaderRoute": {"name": "for-testers", "match": match}},
         {"pause": {}},
