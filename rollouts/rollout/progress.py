@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from kube.objects import format_time, labels_of, name_of, parse_time
-from rollouts.engine import conditions as condition
 from rollouts.engine.names import STEP_INDEX
 from rollouts.engine.steps import Step, describe, kind_of, pause_duration
 from rollouts.rollout.draft import Draft
@@ -22,18 +21,22 @@ BACKGROUND_RUN = "currentBackgroundAnalysisRunStatus"
 
 
 def obey_commands(draft: Draft) -> None:
-    """Take note of what people asked for through the status: abort, retry, promote, resume."""
+    """Take note of what people asked for through the status: abort, retry, promote, resume.
+
+    An abort that is new wins over a full promotion under way, so that users can always be taken back (upstream drops the
+    abort); a full promotion asked for after an abort ends it.
+    """
     status = draft.status
     if draft.aborted and draft.fully_promoted:
-        status.pop("abort", None)
-        status.pop("abortedAt", None)
-    if draft.fast_track:
+        _end_abort(draft)
+    if draft.aborted and not status.get("abortedAt"):
+        status.pop("promoteFull", None)
+        draft.fast_track = ""
+        _begin_abort(draft, "")
+    elif draft.fast_track:
         _clear_pauses(draft)
         _end_abort(draft)
-    if draft.aborted:
-        if not status.get("abortedAt"):
-            _begin_abort(draft, "")
-    elif status.get("abortedAt"):
+    elif not draft.aborted and status.get("abortedAt"):
         _end_abort(draft)
         draft.condition("Progressing", "Unknown", reason="RolloutRetry", message="Retrying Rollout after abort")
     _notice_resume(draft)
@@ -126,6 +129,14 @@ def _paused_for(draft: Draft, reason: str) -> dict[str, Any] | None:
     return next((one for one in draft.status.get("pauseConditions") or () if one.get("reason") == reason), None)
 
 
+def _drop_pause(draft: Draft, reason: str) -> None:
+    left = [one for one in draft.status.pop("pauseConditions", None) or () if one.get("reason") != reason]
+    if left:
+        draft.status["pauseConditions"] = left
+    elif draft.status.get("controllerPause"):
+        draft.status["controllerPause"] = False
+
+
 def _clear_pauses(draft: Draft) -> None:
     draft.status.pop("pauseConditions", None)
     draft.status.pop("controllerPause", None)
@@ -144,6 +155,8 @@ def follow_steps(draft: Draft) -> None:
         status["currentStepIndex"] = 0
         return
     status["currentStepIndex"] = draft.index
+    if draft.index >= len(steps) or kind_of(steps[draft.index]) != "pause":
+        _drop_pause(draft, PAUSE_STEP)  # a client moved on from a pause without ending it
     if draft.settings.paused:
         draft.because("the Rollout is paused by spec.paused; set it to false to go on")
         return
@@ -188,7 +201,7 @@ def _stuck(draft: Draft) -> str:
 
 
 def _traffic_is_there(draft: Draft) -> bool:
-    if not draft.settings.routed:
+    if not draft.settings.routed or not draft.settings.replicas:
         return True
     wanted = step_split(draft)
     if draft.observed == wanted and draft.canary_status.get("weights", {}).get("verified") is not False:
@@ -232,12 +245,7 @@ def _finish_step(draft: Draft) -> None:
     steps, index = draft.settings.steps, draft.index
     draft.status["currentStepIndex"] = index + 1
     draft.canary_status.pop(STEP_RUN, None)
-    left = [one for one in draft.status.get("pauseConditions") or () if one.get("reason") != PAUSE_STEP]
-    draft.status.pop("pauseConditions", None)
-    if left:
-        draft.status["pauseConditions"] = left
-    elif draft.status.get("controllerPause"):
-        draft.status["controllerPause"] = False
+    _drop_pause(draft, PAUSE_STEP)
     text = f"Rollout step {index + 1}/{len(steps)} completed ({describe(steps[index])})"
     draft.event("RolloutStepCompleted", text)
 
@@ -273,13 +281,7 @@ def _promotion(draft: Draft) -> str:
         return "Initial deploy"
     if settings.paused or draft.status.get("pauseConditions") or draft.index < len(steps):
         return ""
-    if settings.routed and (draft.observed is None or draft.observed.canary != settings.total_weight):
+    if settings.routed and settings.replicas and (draft.observed is None or draft.observed.canary != settings.total_weight):
         draft.because("waiting for the router to send everybody to the new version")
         return ""
     return draft.fast_track or (f"Completed all {len(steps)} canary steps" if steps else "Completed all 0 canary steps")
-
-
-def is_progressing_aborted(draft: Draft) -> bool:
-    """Tell whether the Progressing condition says that the update was given up."""
-    found = condition.find(draft.status.get("conditions") or (), "Progressing")
-    return found is not None and found.get("reason") == "RolloutAborted"
