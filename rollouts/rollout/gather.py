@@ -74,9 +74,14 @@ def _invalid(key: Key) -> str:
     return f"invalid/{key[0]}/{key[1]}"
 
 
+def _base(obj: Object) -> Iterable[str]:
+    """Return what the name is without its hash: for a Rollout's ReplicaSet, the Rollout's name."""
+    return (f"{namespace_of(obj)}/{name_of(obj).rpartition('-')[0]}",)
+
+
 INDICES: Mapping[Kind, Mapping[str, Index]] = {
     ROLLOUT: {"refers": _references},
-    REPLICA_SET: {"owner": _owner, "uid": lambda obj: (uid_of(obj),)},
+    REPLICA_SET: {"owner": _owner, "uid": lambda obj: (uid_of(obj),), "base": _base},
     POD: {"owner": _owner},
     ANALYSIS_RUN: {"owner": _owner},
     SERVICE: {"managed": _manager},
@@ -133,10 +138,13 @@ def gather(stores: Stores, key: Key) -> Snapshot | None:
     refs = referenced(rollout, settings)
     found = {ref: obj for ref in refs if (obj := stores.find(ref)) is not None}
     sets = tuple(ReplicaSet(obj) for obj in _replica_sets(stores, rollout))
+    ours = {one.uid for one in sets}
+    alike = stores[REPLICA_SET].by("base", "/".join(key))
     names = [name for name in (settings.stable_service, settings.canary_service) if name]
     return Snapshot(
         rollout=rollout,
         replica_sets=sets,
+        foreign_names=frozenset(name_of(one) for one in alike if uid_of(one) not in ours),
         pods={one.uid: tuple(stores[POD].by("owner", one.uid)) for one in sets},
         services={ref.name: obj for ref, obj in found.items() if ref.kind == SERVICE},
         templates=dict(_templates(stores, settings, namespace_of(rollout))),

@@ -13,6 +13,7 @@ from kube.kinds import REPLICA_SET, ObjectRef
 from kube.objects import Object, annotations_of, format_time, labels_of, namespace_of
 from kube.owners import owner_reference
 from kube.plan import Create, Patch
+from rollouts.engine import conditions as condition
 from rollouts.engine.names import (
     DESIRED_REPLICAS,
     EPHEMERAL_METADATA,
@@ -50,19 +51,40 @@ def injected_into(replica_set: ReplicaSet) -> Mapping[str, Any]:
 
 def _matching(draft: Draft, current: str | None) -> ReplicaSet | None:
     """Return the ReplicaSet whose pods are what the template asks for, the one in use first, then the youngest revision."""
-    wanted = without_injected(draft.settings.template)
     by_preference = sorted(draft.snapshot.replica_sets, key=lambda one: (one.hash != current, -one.revision))
-    return next((one for one in by_preference if means_the_same(wanted, without_injected(one.template, injected_into(one)))), None)
+    if by_preference and by_preference[0].hash == current and spec_was_seen(draft):
+        return by_preference[0]
+    template = draft.settings.template
+    for one in by_preference:
+        injected = injected_into(one)
+        if means_the_same(without_injected(template, injected), without_injected(one.template, injected)):
+            return one
+    return None
+
+
+def spec_was_seen(draft: Draft) -> bool:
+    """Tell whether the stored status was made from this very spec, by whichever controller: template and steps are not new.
+
+    So nothing restarts when another controller or version took its hashes in another way.
+    """
+    status = draft.rollout.get("status") or {}
+    generation = draft.rollout["metadata"].get("generation")
+    refused = condition.is_true(status.get("conditions") or (), "InvalidSpec")
+    return bool(generation) and status.get("observedGeneration") == str(generation) and not refused
 
 
 def _free_hash(draft: Draft) -> str:
-    """Return a hash for the new template that none of this Rollout's ReplicaSets carries for another one."""
+    """Return a hash for the new template whose ReplicaSet name is free: not this Rollout's for another template, nor foreign."""
     taken = {one.hash for one in draft.snapshot.replica_sets}
     collisions = int(draft.status.get("collisionCount") or 0)
-    while (pod_hash := hash_of(draft.settings.template, collisions)) in taken:
+    while (pod_hash := hash_of(draft.settings.template, collisions)) in taken or _is_foreign(draft, pod_hash):
         collisions += 1
         draft.status["collisionCount"] = collisions
     return pod_hash
+
+
+def _is_foreign(draft: Draft, pod_hash: str) -> bool:
+    return replica_set_name(draft.name, pod_hash) in draft.snapshot.foreign_names
 
 
 def _number(draft: Draft) -> None:
@@ -79,6 +101,15 @@ def _number(draft: Draft) -> None:
         patch = {"metadata": {"annotations": {REVISION: str(draft.revision)}}}
         draft.write(Order.REVISION, Patch(ref=draft.ref, patch=patch))
         draft.event("RolloutUpdated", f"Rollout updated to revision {draft.revision}")
+
+
+def keep_spec_in_step(draft: Draft) -> None:
+    """Write the default of `replicas`, which autoscalers read from the spec, and pass `minReadySeconds` on to the new version."""
+    if draft.rollout["spec"].get("replicas") is None:
+        draft.write(Order.REVISION, Patch(ref=draft.ref, patch={"spec": {"replicas": draft.settings.replicas}}))
+    seconds = int(draft.settings.min_ready.total_seconds())
+    if draft.new is not None and int(draft.new.obj["spec"].get("minReadySeconds") or 0) != seconds:
+        draft.patch_replica_set(Order.REVISION, draft.new, {"spec": {"minReadySeconds": seconds}})
 
 
 def create_replica_set(draft: Draft, replicas: int) -> None:
@@ -134,8 +165,10 @@ def adopt_orphans(draft: Draft) -> None:
 def restart_on_new_template(draft: Draft) -> None:
     """Start at the first step when the template or the steps are new; skip them all when the way back is short."""
     steps_hash = hash_of(list(draft.settings.steps)) if draft.settings.steps else ""
-    known = draft.status.get("currentPodHash"), draft.status.get("currentStepHash") or ""
-    if known != (draft.new_hash, steps_hash):
+    pod_hash, known = draft.status.get("currentPodHash"), draft.status.get("currentStepHash") or ""
+    if pod_hash == draft.new_hash and known != steps_hash and known and steps_hash and spec_was_seen(draft):
+        draft.status["currentStepHash"] = steps_hash  # the same steps, hashed by another controller
+    elif (pod_hash, known) != (draft.new_hash, steps_hash):
         _reset(draft, steps_hash)
     draft.fast_track = _fast_track(draft)
 
@@ -146,6 +179,7 @@ def _reset(draft: Draft, steps_hash: str) -> None:
         status.pop(field, None)
     for field in ("currentStepAnalysisRunStatus", "currentBackgroundAnalysisRunStatus", "currentExperiment"):
         draft.canary_status.pop(field, None)
+    is_new_template = status.get("currentPodHash") != draft.new_hash
     status["currentPodHash"] = draft.new_hash
     if steps_hash:
         status["currentStepHash"] = steps_hash
@@ -157,7 +191,8 @@ def _reset(draft: Draft, steps_hash: str) -> None:
         status["restartedAt"] = format_time(draft.settings.restart_at)
     if draft.fully_promoted and draft.settings.steps:
         status["currentStepIndex"] = len(draft.settings.steps)
-        draft.event("SkipSteps", "Rollback to stable ReplicaSet, all steps skipped")
+        if is_new_template:
+            draft.event("SkipSteps", "Rollback to stable ReplicaSet, all steps skipped")
     if draft.new is not None:
         message = f'Found new replica set "{draft.new.name}"'
         draft.condition("Progressing", "True", reason="FoundNewReplicaSet", message=message, touch=True)
@@ -170,7 +205,7 @@ def _fast_track(draft: Draft) -> str:
     if draft.status.get("promoteFull"):
         return "Full promotion requested"
     new, stable, window = draft.new, draft.stable, draft.settings.rollback_window
-    if not window or new is None or stable is None or new.created >= stable.created:
+    if not window or draft.aborted or new is None or stable is None or new.created >= stable.created:
         return ""
     between = sum(new.created < one.created < stable.created and not _of_experiment(one) for one in draft.others)
     return "Rollback within window" if between < window else ""

@@ -5,7 +5,7 @@ Owns the reading of ReplicaSets and pods into small views. Must not: wait, write
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -94,6 +94,8 @@ class Snapshot:
 
     rollout: Object
     replica_sets: Sequence[ReplicaSet] = ()
+    foreign_names: Collection[str] = ()
+    """Names of ReplicaSets like this Rollout's that belong to somebody else, such as a deleted Rollout of the same name."""
     pods: Mapping[str, Sequence[Object]] = field(default_factory=dict)
     """Pods by the uid of their ReplicaSet."""
     services: Mapping[str, Object] = field(default_factory=dict)
