@@ -98,7 +98,7 @@ def _is_missing(draft: Draft, wanted: Wanted) -> bool:
 
 def _create(draft: Draft, wanted: Wanted) -> None:
     body, name = _run_or_pause(draft, wanted), draft.canary_status[wanted.field]["name"]
-    if body is not None and name.startswith(name_of(body)):
+    if body is not None and f"{name}.".startswith(f"{name_of(body)}."):
         draft.write(Order.ANALYSIS, Create(kind=ANALYSIS_RUN, body={**body, "metadata": {**body["metadata"], "name": name}}))
     elif body is not None:
         _name(draft, wanted)  # a client moved to another step before the run was there

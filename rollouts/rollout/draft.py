@@ -50,6 +50,8 @@ class Draft:
     observed: Split | None = None
     """The split that the routers' objects express; None without routing, or while they disagree."""
     wanted: Split | None = None
+    invalid: str = ""
+    """What is wrong with the objects that the spec refers to; empty when nothing is."""
     fast_track: str = ""
     """Why steps, pauses and analyses are skipped; empty when they are not."""
     writes: dict[Order, list[Write]] = field(default_factory=lambda: {order: [] for order in Order})
@@ -116,6 +118,11 @@ class Draft:
     def fully_promoted(self) -> bool:
         """Whether the wanted template is the stable one."""
         return bool(self.new_hash) and self.status.get("stableRS") == self.new_hash
+
+    @property
+    def was_promoted(self) -> bool:
+        """Whether the wanted template was the stable one already when this plan began."""
+        return self.fully_promoted and (self.rollout.get("status") or {}).get("stableRS") == self.new_hash
 
     @property
     def new_available(self) -> int:

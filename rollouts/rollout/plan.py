@@ -11,17 +11,16 @@ from datetime import datetime
 
 from kube.objects import is_deleting, name_of
 from kube.plan import Event, Plan, Reason
-from rollouts.engine import conditions as condition
 from rollouts.rollout.analyses import run_analyses
 from rollouts.rollout.draft import Draft
 from rollouts.rollout.progress import follow_steps, heed_analyses, obey_commands, promote_when_done
 from rollouts.rollout.references import missing_references
-from rollouts.rollout.revisions import adopt_orphans, name_the_revisions, restart_on_new_template
+from rollouts.rollout.revisions import adopt_orphans, keep_spec_in_step, name_the_revisions, restart_on_new_template
 from rollouts.rollout.scaling import scale
 from rollouts.rollout.services import switch_services
 from rollouts.rollout.settings import Settings
 from rollouts.rollout.snapshot import Snapshot
-from rollouts.rollout.status import report
+from rollouts.rollout.status import is_news, refused, report
 from rollouts.rollout.traffic import move_traffic, observe_traffic
 from rollouts.rollout.upkeep import clean_history, mark_roles, restart_pods
 from rollouts.rollout.validation import Problem, invalid_text, validate
@@ -29,6 +28,7 @@ from rollouts.rollout.validation import Problem, invalid_text, validate
 STAGES: tuple[Callable[[Draft], None], ...] = (
     adopt_orphans,
     name_the_revisions,  # which ReplicaSet is new, stable, old; adopts by meaning, never by hash alone
+    keep_spec_in_step,
     restart_on_new_template,  # a new template or new steps start at step 0
     observe_traffic,  # what the router's objects say now
     obey_commands,  # abort, retry, resume, promote, as people asked through the status
@@ -47,16 +47,29 @@ STAGES: tuple[Callable[[Draft], None], ...] = (
 
 
 def plan(snapshot: Snapshot, now: datetime) -> Plan:
-    """Return everything to do about a Rollout now; empty when it is as wanted."""
+    """Return everything to do about a Rollout now; empty when it is as wanted.
+
+    While an object that the spec refers to is missing, nothing new is shipped, but what brings users back to the stable version
+    or keeps them there goes on: abort, rollback and scaling never wait for somebody to mend a reference.
+    """
     if is_deleting(snapshot.rollout):
         return Plan()
-    problems = find_problems(snapshot)
-    if problems:
+    if problems := validate(snapshot.rollout):
         return _refusal(snapshot, problems, now)
     draft = Draft.of(snapshot, now)
+    missing = missing_references(snapshot, draft.settings)
+    if missing:
+        draft.invalid = invalid_text(draft.name, missing)
     for stage in STAGES:
         stage(draft)
+    if missing and not _is_on_stable(draft):
+        return _refusal(snapshot, missing, now)
     return draft.plan()
+
+
+def _is_on_stable(draft: Draft) -> bool:
+    """Tell whether the plan only brings users back to, or keeps them on, a version that was promoted before."""
+    return draft.stable is not None and not draft.is_first and (draft.aborted or draft.was_promoted)
 
 
 def find_problems(snapshot: Snapshot) -> Sequence[Problem]:
@@ -70,15 +83,12 @@ def _refusal(snapshot: Snapshot, problems: Sequence[Problem], now: datetime) -> 
     text = invalid_text(name_of(rollout), problems)
     status = copy.deepcopy(dict(rollout.get("status") or {}))
     conditions = status.get("conditions") or ()
-    known = condition.find(conditions, "InvalidSpec")
-    is_news = known is None or known.get("message") != text
-    status["conditions"] = condition.put(
-        conditions, "InvalidSpec", "True", reason="InvalidSpec", message=text, now=now, touch=is_news
-    )
+    status["conditions"] = refused(conditions, text, now)
     status["observedGeneration"] = str(rollout["metadata"].get("generation", 0))
     status["phase"], status["message"] = "Degraded", f"InvalidSpec: {text}"
+    event = Event(about=Draft.ref_of(rollout), reason="InvalidSpec", message=text, warning=True)
     return Plan(
         status=status,
-        events=(Event(about=Draft.ref_of(rollout), reason="InvalidSpec", message=text, warning=True),) if is_news else (),
+        events=(event,) if is_news(conditions, text) else (),
         reasons=(Reason(f"the spec is invalid, nothing happens until it is mended: {text}"),),
     )

@@ -173,7 +173,7 @@ def _drain_routed(draft: Draft) -> None:
             draft.because(f"ReplicaSet {one.name} keeps its pods while traffic may reach them")
             continue
         limited = settings.scale_down_delay_revisions is not None and at >= settings.scale_down_delay_revisions
-        delayed = draft.fully_promoted and settings.scale_down_delay and not limited
+        delayed = (draft.fully_promoted or one.scale_down_deadline) and settings.scale_down_delay and not limited
         if not delayed or _delay_is_over(draft, one, settings.scale_down_delay, "previous version"):
             _resize(draft, one, 0)
 

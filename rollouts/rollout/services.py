@@ -38,10 +38,17 @@ def nobody_on_canary(draft: Draft) -> bool:
     return not draft.settings.routed or (draft.observed is not None and draft.observed.canary == 0)
 
 
+def can_take_all(draft: Draft) -> bool:
+    """Tell whether stable may be sent everybody at once: with `dynamicStableScale` only when it has all of its pods."""
+    return not draft.settings.dynamic_stable_scale or draft.stable_available >= draft.settings.replicas
+
+
 def _canary_target(draft: Draft) -> ReplicaSet | None:
     """Return what the canary Service is to select; None leaves it as it is."""
-    if draft.is_first or draft.fully_promoted:
+    if draft.is_first:
         return draft.stable
+    if draft.fully_promoted:
+        return draft.stable if can_take_all(draft) or nobody_on_canary(draft) else None
     current = selected_hash(draft.snapshot.services.get(draft.settings.canary_service or ""))
     if draft.aborted:
         return draft.stable if nobody_on_canary(draft) else None

@@ -5,7 +5,7 @@ Must not: decide what happens next; only the progress deadline may give an updat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ def report(draft: Draft) -> None:
     """Bring counters, conditions and phase of the wanted status up to what is seen and decided."""
     before = draft.rollout.get("status") or {}
     _count(draft)
-    draft.status["conditions"] = condition.drop(draft.status.get("conditions") or (), "InvalidSpec")
+    _set_invalid(draft)
     complete = is_complete(draft)
     _set_available(draft)
     _set_completed(draft)
@@ -38,6 +38,28 @@ def report(draft: Draft) -> None:
         draft.status["message"] = message
     if not draft.status.get("canary"):
         draft.status.pop("canary", None)
+
+
+def refused(conditions: Iterable[condition.Condition], text: str, now: datetime) -> list[condition.Condition]:
+    """Return the conditions with `InvalidSpec` saying `text`."""
+    touch = is_news(conditions, text)
+    return condition.put(conditions, "InvalidSpec", "True", reason="InvalidSpec", message=text, now=now, touch=touch)
+
+
+def is_news(conditions: Iterable[condition.Condition], text: str) -> bool:
+    """Tell whether `InvalidSpec` did not say this before."""
+    return (condition.find(conditions, "InvalidSpec") or {}).get("message") != text
+
+
+def _set_invalid(draft: Draft) -> None:
+    """Tell what is missing beside what goes on nevertheless, or that all is there again."""
+    conditions = draft.status.get("conditions") or ()
+    if not draft.invalid:
+        draft.status["conditions"] = condition.drop(conditions, "InvalidSpec")
+        return
+    draft.status["conditions"] = refused(conditions, draft.invalid, draft.now)
+    if is_news(conditions, draft.invalid):
+        draft.event("InvalidSpec", draft.invalid, warning=True)
 
 
 def _count(draft: Draft) -> None:
@@ -153,9 +175,16 @@ def _watch_deadline(draft: Draft, progressing: Mapping[str, Any], name: str) -> 
     """Call the update stuck when nothing moved for `progressDeadlineSeconds`."""
     steps = draft.settings.steps
     waits_by_design = not draft.is_first and draft.index < len(steps) and kind_of(steps[draft.index]) in ("pause", "analysis")
-    if waits_by_design or progressing.get("reason") == "ProgressDeadlineExceeded":
+    waits_by_design |= any(one.scale_down_deadline and one.wanted for one in draft.others)
+    if waits_by_design:
         return
-    deadline = _last_progress(draft, progressing) + draft.settings.progress_deadline
+    last = _last_progress(draft, progressing)
+    if progressing.get("reason") == "ProgressDeadlineExceeded":
+        exceeded = parse_time(progressing.get("lastUpdateTime"))
+        if exceeded and last > exceeded:
+            draft.condition("Progressing", "True", reason="ReplicaSetUpdated", message=f'ReplicaSet "{name}" is progressing.')
+        return
+    deadline = last + draft.settings.progress_deadline
     if draft.now < deadline:
         draft.look_again(deadline - draft.now + timedelta(seconds=1))
         return
@@ -167,9 +196,16 @@ def _watch_deadline(draft: Draft, progressing: Mapping[str, Any], name: str) -> 
 
 
 def _last_progress(draft: Draft, progressing: Mapping[str, Any]) -> datetime:
-    """Return when the update last moved. A pod that was restarted does not count: it was ready before."""
+    """Return when the update last moved.
+
+    A pod that gets ready counts once: not after a restart, and not later than its own deadline, so that pods which lose and
+    regain readiness do not put the end off for ever.
+    """
     moments = [parse_time(progressing.get("lastUpdateTime")), parse_time(draft.rollout["metadata"].get("creationTimestamp"))]
-    moments += [ready_since(pod) for pod in draft.snapshot.pods_of(draft.new) if not restarts_of(pod)]
+    for pod in draft.snapshot.pods_of(draft.new):
+        ready, born = ready_since(pod), parse_time(pod["metadata"].get("creationTimestamp"))
+        if ready and not restarts_of(pod) and (born is None or ready <= born + draft.settings.progress_deadline):
+            moments.append(ready)
     return max((moment for moment in moments if moment), default=draft.now)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from kube.plan import Write
 from rollouts.engine.steps import weight_at, weight_before
 from rollouts.rollout.draft import Draft, Order
-from rollouts.rollout.services import nobody_on_canary, stable_service_is_switched
+from rollouts.rollout.services import can_take_all, nobody_on_canary, stable_service_is_switched
 from rollouts.rollout.targets import at_wanted_counts, pods_for, step_split
 from routers import ROUTERS
 from routers.base import Router, RoutingError, RoutingSpec, Split
@@ -109,7 +109,7 @@ def _hashes(draft: Draft) -> tuple[str | None, str | None]:
         return None, None
     stable = draft.stable.hash
     if draft.fully_promoted:
-        return stable, stable
+        return stable, stable if can_take_all(draft) or nobody_on_canary(draft) else None
     known = (draft.canary_status.get("weights") or {}).get("canary", {}).get("podTemplateHash")
     if draft.aborted or draft.new is None or not draft.new_available:
         return stable, stable if nobody_on_canary(draft) else None
@@ -121,11 +121,10 @@ def _target(draft: Draft) -> Target:
     """Choose the weight, by the order of spec/rollout.md 2.5."""
     on_canary = _on_canary(draft)
     if draft.is_first:
-        return Target(0, keep_routes=False)
+        stable_is_lost = bool(draft.status.get("stableRS")) and on_canary > 0 and draft.new_available > 0
+        return Target(draft.settings.total_weight if stable_is_lost else 0, keep_routes=False)
     if draft.fully_promoted:
-        if stable_service_is_switched(draft):
-            return Target(0, keep_routes=False)
-        return Target(on_canary, keep_routes=False, why="waiting for the stable Service to select the new version")
+        return _on_promoted(draft, on_canary)
     if draft.aborted:
         return _on_abort(draft, on_canary)
     if not draft.new_available:
@@ -140,6 +139,19 @@ def _on_canary(draft: Draft) -> int:
     if draft.observed is not None:
         return draft.observed.canary
     return int((draft.canary_status.get("weights") or {}).get("canary", {}).get("weight") or 0)
+
+
+def _on_promoted(draft: Draft, on_canary: int) -> Target:
+    """Nobody needs the canary route any more: after a promotion at once, after a rollback when stable can carry its users."""
+    if not stable_service_is_switched(draft):
+        return Target(on_canary, keep_routes=False, why="waiting for the stable Service to select the new version")
+    if draft.stable is None or can_take_all(draft) or not on_canary:
+        return Target(0, keep_routes=False)
+    settings = draft.settings
+    weights = {int(step["setWeight"]) for step in settings.steps if step.get("setWeight") is not None}
+    ways = (one for one in sorted(weights) if one < on_canary)
+    fitting = (one for one in ways if pods_for(draft, settings.total_weight - one) <= draft.stable_available)
+    return Target(next(fitting, on_canary), keep_routes=False, why="going back as stable gets its pods")
 
 
 def _on_abort(draft: Draft, on_canary: int) -> Target:

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 from analysis.run.history import runs_to_delete
-
 from kube.kinds import ANALYSIS_RUN, POD, REPLICA_SET, ObjectRef
 from kube.objects import Object, annotations_of, format_time, labels_of, name_of, namespace_of, parse_time, uid_of
 from kube.plan import Delete, Evict, Patch
@@ -32,7 +31,8 @@ def restart_pods(draft: Draft) -> None:
     if draft.now < asked:
         draft.because("a restart is asked for later", until=asked)
         return
-    old = [pod for one in draft.all_sets for pod in draft.snapshot.pods_of(one) if _created(pod) < format_time(asked)]
+    stable_first = sorted(draft.all_sets, key=lambda one: draft.stable is None or one.uid != draft.stable.uid)
+    old = [pod for one in stable_first for pod in draft.snapshot.pods_of(one) if _created(pod) < format_time(asked)]
     if not old:
         draft.status["restartedAt"] = format_time(asked)
         return
@@ -56,20 +56,20 @@ def _pod_ref(pod: Object) -> ObjectRef:
 
 
 def mark_roles(draft: Draft) -> None:
-    """Put `stableMetadata` and `canaryMetadata` on the pods of each role while it lasts, and take off the other's."""
+    """Put `stableMetadata` and `canaryMetadata` on the pods of each role while it lasts, and take off the other's.
+
+    Pods are looked at one by one, so one that was made while its ReplicaSet was changed is not forgotten.
+    """
     for one in draft.all_sets:
-        wanted = _role_metadata(draft, one)
-        injected = injected_into(one)
-        if wanted == injected:
-            continue
+        wanted, injected = _role_metadata(draft, one), injected_into(one)
         difference = _difference(injected, wanted)
-        text = json.dumps(wanted, sort_keys=True, separators=(",", ":")) if wanted else None
-        patch: dict[str, Any] = {"metadata": {"annotations": {EPHEMERAL_METADATA: text}}}
-        patch["spec"] = {"template": {"metadata": difference}}
-        for pod in draft.snapshot.pods_of(one):
+        for pod in draft.snapshot.pods_of(one) if difference else ():
             if _lacks(pod, difference):
                 draft.write(Order.ROUTE, Patch(ref=_pod_ref(pod), patch={"metadata": difference}))
-        draft.patch_replica_set(Order.GROW, one, patch)
+        if wanted != injected:
+            text = json.dumps(wanted, sort_keys=True, separators=(",", ":")) if wanted else None
+            patch = {"metadata": {"annotations": {EPHEMERAL_METADATA: text}}, "spec": {"template": {"metadata": difference}}}
+            draft.patch_replica_set(Order.GROW, one, patch)
 
 
 def _role_metadata(draft: Draft, replica_set: ReplicaSet) -> Mapping[str, Any]:

@@ -174,8 +174,8 @@ async def running(*, ready_after: float = 0.0, gone_after: float = 0.0) -> Async
     server = ApiServer(clock=clock, seed=1)
     client = Client(InProcessTransport(server, user="person"), clock=clock)
     await install_all(server)
-    delays = {"ready_after": timedelta(seconds=ready_after), "gone_after": timedelta(seconds=gone_after)}
-    async with simulated_cluster(client, clock, **delays) as simulated:
+    ready, gone = timedelta(seconds=ready_after), timedelta(seconds=gone_after)
+    async with simulated_cluster(client, clock, ready_after=ready, gone_after=gone) as simulated:
         manager, task, _ = start_controller(server)
         cluster = Cluster(client, server, simulated, manager, task)
         try:

@@ -1,0 +1,490 @@
+"""When things go wrong around an update: missing references, edits by others, pods that do not get ready, odd numbers."""
+
+from __future__ import annotations
+
+import copy
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from kube.kinds import ANALYSIS_RUN, ANALYSIS_TEMPLATE, INGRESS, POD, REPLICA_SET, ROLLOUT, SERVICE, VIRTUAL_SERVICE
+from kube.objects import annotations_of, format_time, name_of
+from rollouts.rollout.snapshot import ReplicaSet
+from tests.model import World
+from tests.shops import NGINX, SERVICES, istio_shop, nginx_shop, routed_rollout
+
+TEMPLATE = """
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: good}
+spec:
+  metrics:
+  - name: good
+    interval: 1m
+    successCondition: "result[0] > 0.9"
+    provider: {prometheus: {address: "http://prometheus", query: up}}
+"""
+BACKGROUND: dict[str, Any] = {"templates": [{"templateName": "good"}]}
+STEPS: list[dict[str, Any]] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]
+
+
+def analysed_shop(**canary: Any) -> World:
+    """An update at its first pause, with a background analysis."""
+    world = nginx_shop(STEPS, deployed=False, analysis=BACKGROUND, **canary)
+    world.apply(TEMPLATE)
+    world.settle()
+    world.set_image("shop:2")
+    world.settle()
+    assert (world.weight(), len(world.all(ANALYSIS_RUN))) == (20, 1)
+    return world
+
+
+def remove(world: World, kind: Any, name: str) -> dict[str, Any]:
+    found = world.get(kind, name)
+    world.stores[kind].remove(("default", name))
+    return found
+
+
+def image_size(world: World, image: str) -> int:
+    return world.sizes()[image]
+
+
+# -- references --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_abort_takes_users_back_even_while_a_template_is_missing() -> None:
+    world = analysed_shop()
+    remove(world, ANALYSIS_TEMPLATE, "good")
+    world.settle()
+    assert world.status()["message"].startswith("InvalidSpec")
+    assert world.weight() == 20, "nothing else happens"
+    world.patch_status({"abort": True})
+    world.settle()
+    assert world.weight() == 0
+    assert world.status()["message"].startswith("InvalidSpec")
+    progressing = next(one for one in world.status()["conditions"] if one["type"] == "Progressing")
+    assert progressing["reason"] == "RolloutAborted"
+    world.wait(40)
+    assert world.sizes() == {"shop:1": 10, "shop:2": 0}
+    world.apply(TEMPLATE)
+    world.settle()
+    assert world.status()["message"] == "RolloutAborted: Rollout aborted update to revision 2"
+
+
+def test_a_failed_run_takes_users_back_even_while_its_template_is_missing() -> None:
+    world = analysed_shop()
+    remove(world, ANALYSIS_TEMPLATE, "good")
+    world.finish_run("Failed", "too slow")
+    world.settle()
+    assert (world.weight(), world.status()["abort"]) == (0, True)
+
+
+def test_the_stable_template_takes_users_back_even_while_a_template_is_missing() -> None:
+    world = analysed_shop()
+    remove(world, ANALYSIS_TEMPLATE, "good")
+    world.settle()
+    world.set_image("shop:1")
+    world.settle()
+    world.wait(31)
+    assert (world.weight(), image_size(world, "shop:2")) == (0, 0)
+    assert world.status()["phase"] == "Degraded"
+
+
+def test_nothing_new_is_shipped_while_a_template_is_missing() -> None:
+    world = nginx_shop(STEPS, deployed=False, analysis=BACKGROUND)
+    world.apply(TEMPLATE)
+    world.settle()
+    remove(world, ANALYSIS_TEMPLATE, "good")
+    world.set_image("shop:2")
+    world.settle()
+    assert world.sizes() == {"shop:1": 10}
+    world.edit(ROLLOUT, "shop", {"spec": {"replicas": 4}})
+    world.apply(TEMPLATE)
+    world.settle()
+    assert (world.weight(), world.sizes()) == (20, {"shop:1": 4, "shop:2": 1})
+
+
+def test_a_promoted_rollout_scales_even_while_a_template_is_missing() -> None:
+    world = nginx_shop(STEPS, deployed=False, analysis=BACKGROUND)
+    world.apply(TEMPLATE)
+    world.settle()
+    remove(world, ANALYSIS_TEMPLATE, "good")
+    world.edit(ROLLOUT, "shop", {"spec": {"replicas": 4}})
+    world.settle()
+    assert world.sizes() == {"shop:1": 4}
+    assert world.status()["phase"] == "Degraded"
+    assert sum(event.startswith("InvalidSpec") for event in world.events) == 1
+
+
+def test_a_changed_template_leaves_runs_alone_that_have_begun() -> None:
+    world = analysed_shop()
+    before = world.all(ANALYSIS_RUN)[0]["spec"]
+    world.edit(ANALYSIS_TEMPLATE, "good", {"spec": {"metrics": [{**before["metrics"][0], "interval": "5m"}]}})
+    world.settle()
+    assert [run["spec"] for run in world.all(ANALYSIS_RUN)] == [before]
+
+
+def test_a_service_that_goes_in_mid_update_holds_everything_until_it_is_back() -> None:
+    world = nginx_shop(STEPS)
+    world.set_image("shop:2")
+    world.settle()
+    service = remove(world, SERVICE, "shop-canary")
+    world.patch_status({"pauseConditions": None})
+    world.settle()
+    assert 'service "shop-canary" not found' in world.status()["message"]
+    assert (world.weight(), image_size(world, "shop:2")) == (20, 2)
+    world.put(service)
+    world.settle()
+    assert (world.weight(), world.status()["phase"]) == (60, "Paused")
+
+
+def test_a_virtual_service_that_goes_in_mid_update_holds_everything_until_it_is_back() -> None:
+    world = istio_shop(STEPS)
+    world.set_image("shop:2")
+    world.settle()
+    mesh = remove(world, VIRTUAL_SERVICE, "shop")
+    world.patch_status({"abort": True})
+    world.settle()
+    world.wait(120)
+    assert image_size(world, "shop:2") == 2, "nobody knows whether users are sent there"
+    world.put(mesh)
+    world.settle()
+    world.wait(40)
+    assert image_size(world, "shop:2") == 0
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param({"host": "other.local"}, id="a rule without http"),
+        pytest.param(
+            {
+                "host": "files.local",
+                "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {"resource": {"kind": "Bucket", "name": "b"}}}]},
+            },
+            id="a resource for a backend",
+        ),
+    ],
+)
+def test_odd_rules_of_the_ingress_are_left_out_of_the_canarys(rule: dict[str, Any]) -> None:
+    world = nginx_shop(STEPS)
+    rules = world.get(INGRESS, "web")["spec"]["rules"]
+    world.edit(INGRESS, "web", {"spec": {"rules": [rule, *rules]}})
+    world.set_image("shop:2")
+    world.settle()
+    assert world.weight() == 20
+    assert [one["host"] for one in world.get(INGRESS, "shop-web-canary")["spec"]["rules"]] == ["shop.local"]
+
+
+# -- edits by others -----------------------------------------------------------------------------------------------------------
+
+
+def test_while_the_split_is_unknown_no_pod_goes() -> None:
+    """Somebody edits the VirtualService in mid-step; what it says then is nothing this Rollout would write."""
+    world = istio_shop([{"setWeight": 60}, {"pause": {}}, {"setWeight": 20}, {"pause": {}}])
+    world.set_image("shop:2")
+    world.settle()
+    edited = copy.deepcopy(world.get(VIRTUAL_SERVICE, "shop")["spec"])
+    for destination in edited["http"][0]["route"]:
+        destination["weight"] = 33
+    world.patch_status({"pauseConditions": None})
+    seen = []
+    world.after_write = lambda: seen.append((image_size(world, "shop:2"), _canary_share(world)))
+    for _ in range(3):
+        world.edit(VIRTUAL_SERVICE, "shop", {"spec": edited})
+        world.reconcile()
+    assert all(pods == 6 for pods, share in seen if share != 20)
+    world.settle()
+    assert (image_size(world, "shop:2"), _canary_share(world)) == (2, 20)
+
+
+def _canary_share(world: World) -> int:
+    route = world.get(VIRTUAL_SERVICE, "shop")["spec"]["http"][0]["route"]
+    return int(next(one["weight"] for one in route if one["destination"]["subset"] == "canary"))
+
+
+def test_a_run_deleted_by_hand_is_made_again() -> None:
+    world = analysed_shop()
+    [run] = world.all(ANALYSIS_RUN)
+    remove(world, ANALYSIS_RUN, name_of(run))
+    world.settle()
+    assert [name_of(one) for one in world.all(ANALYSIS_RUN)] == [name_of(run)]
+
+
+def test_a_background_run_that_succeeded_is_not_started_again() -> None:
+    world = analysed_shop()
+    name = world.finish_run("Successful")
+    world.settle()
+    world.patch_status({"pauseConditions": None})
+    world.settle()
+    assert [name_of(one) for one in world.all(ANALYSIS_RUN)] == [name]
+    remove(world, ANALYSIS_RUN, name)
+    world.settle()
+    assert world.all(ANALYSIS_RUN) == []
+    assert world.status()["canary"]["currentBackgroundAnalysisRunStatus"]["status"] == "Successful"
+
+
+# -- versions ------------------------------------------------------------------------------------------------------------------
+
+
+def test_going_back_to_stable_with_a_third_version_up_keeps_everybody_served() -> None:
+    world = nginx_shop(STEPS)
+    for image in ("shop:2", "shop:3", "shop:1"):
+        world.set_image(image)
+        world.after_write = lambda: _nobody_is_sent_to_nothing(world)
+        world.settle()
+    assert (world.status()["phase"], world.weight(), world.selected("shop-canary")) == ("Healthy", 0, "shop:1")
+    world.wait(31)
+    assert world.sizes() == {"shop:1": 10, "shop:2": 0, "shop:3": 0}
+
+
+def _nobody_is_sent_to_nothing(world: World) -> None:
+    if weight := world.weight():
+        image = world.selected("shop-canary")
+        ready = [one for one in world.all(REPLICA_SET) if world._image(one) == image and ReplicaSet(one).available]
+        assert ready, f"{weight} is sent to {image}, which has no available pod"
+
+
+def test_going_back_to_a_small_stable_follows_its_pods() -> None:
+    """With dynamicStableScale stable has pods for its share only: it gets everybody when it has all pods again."""
+    world = nginx_shop([{"setWeight": 30}, {"setWeight": 80}, {"pause": {}}], dynamicStableScale=True)
+    world.set_image("shop:2")
+    world.settle()
+    assert (world.weight(), world.sizes()) == (80, {"shop:1": 2, "shop:2": 8})
+    world.ready_after = timedelta(seconds=5)
+    world.set_image("shop:1")
+
+    def watch() -> None:
+        stable = next(ReplicaSet(one) for one in world.all(REPLICA_SET) if world._image(one) == "shop:1")
+        share = 100 if world.selected("shop-canary") == "shop:1" else 100 - world.weight()
+        assert stable.available * 10 >= share, f"{stable.available} stable pods for {share}%"
+
+    world.settle(watch=watch)
+    world.wait(30)
+    watch()
+    assert (world.status()["phase"], world.weight()) == ("Healthy", 0)
+    assert world.sizes() == {"shop:1": 10, "shop:2": 0}
+
+
+def test_dynamic_scale_keeps_the_least_pods_on_both_sides() -> None:
+    world = nginx_shop([{"setWeight": 95}, {"pause": {}}], dynamicStableScale=True, minPodsPerReplicaSet=2)
+    world.set_image("shop:2")
+    world.settle()
+    assert (world.weight(), world.sizes()) == (95, {"shop:1": 2, "shop:2": 10})
+
+
+def test_a_version_in_its_scale_down_delay_keeps_it_when_the_next_is_shipped() -> None:
+    world = nginx_shop(STEPS, scaleDownDelaySeconds=600)
+    world.set_image("shop:2")
+    world.settle()
+    world.patch_status({"promoteFull": True})
+    world.settle()
+    world.set_image("shop:3")
+    world.settle()
+    assert world.sizes() == {"shop:1": 10, "shop:2": 10, "shop:3": 2}
+    world.wait(601)
+    assert world.sizes() == {"shop:1": 0, "shop:2": 10, "shop:3": 2}
+
+
+def test_a_history_of_0_keeps_no_old_version() -> None:
+    world = nginx_shop([{"setWeight": 50}])
+    world.edit(ROLLOUT, "shop", {"spec": {"revisionHistoryLimit": 0}})
+    world.set_image("shop:2")
+    world.settle()
+    world.wait(31)
+    assert world.sizes() == {"shop:2": 10}
+
+
+# -- numbers -------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_update_of_0_replicas_is_promoted_without_traffic() -> None:
+    world = nginx_shop(STEPS, replicas=10)
+    world.edit(ROLLOUT, "shop", {"spec": {"replicas": 0}})
+    world.set_image("shop:2")
+    world.settle()
+    world.patch_status({"promoteFull": True})
+    world.settle()
+    assert (world.status()["phase"], world.weight()) == ("Healthy", 0)
+    world.edit(ROLLOUT, "shop", {"spec": {"replicas": 3}})
+    world.settle()
+    world.wait(31)
+    assert (world.selected("shop"), world.sizes()) == ("shop:2", {"shop:1": 0, "shop:2": 3})
+
+
+def test_scaled_to_0_in_mid_update_and_back_the_step_is_the_same() -> None:
+    world = nginx_shop(STEPS)
+    world.set_image("shop:2")
+    world.settle()
+    world.edit(ROLLOUT, "shop", {"spec": {"replicas": 0}})
+    world.settle()
+    assert (world.weight(), world.sizes()) == (0, {"shop:1": 0, "shop:2": 0})
+    world.edit(ROLLOUT, "shop", {"spec": {"replicas": 10}})
+    world.settle()
+    assert (world.weight(), world.sizes(), world.status()["currentStepIndex"]) == (20, {"shop:1": 10, "shop:2": 2}, 1)
+
+
+def test_without_surge_and_unavailability_one_pod_gives_way() -> None:
+    world = World()
+    plain = routed_rollout([], {"maxSurge": 0, "maxUnavailable": 0}, replicas=4)
+    world.put(plain)
+    world.settle()
+    world.ready_after = timedelta(seconds=5)
+    fewest = []
+
+    def watch() -> None:
+        fewest.append(sum(ReplicaSet(one).available for one in world.all(REPLICA_SET)))
+
+    world.set_image("shop:2")
+    world.after_write = watch
+    world.settle(watch=watch)
+    world.wait(60)
+    assert (world.status()["phase"], world.sizes()) == ("Healthy", {"shop:1": 0, "shop:2": 4})
+    assert min(fewest) == 3
+
+
+# -- pods ----------------------------------------------------------------------------------------------------------------------
+
+
+def ready_condition(moment: Any, *, ready: bool) -> dict[str, Any]:
+    status = "True" if ready else "False"
+    return {
+        "status": {
+            "phase": "Running",
+            "conditions": [{"type": "Ready", "status": status, "lastTransitionTime": format_time(moment)}],
+        }
+    }
+
+
+def test_pods_that_flap_do_not_put_the_deadline_off() -> None:
+    """Readiness that comes and goes is no progress: the deadline comes, and with it the abort."""
+    world = nginx_shop([{"setWeight": 20}, {"setWeight": 60}, {"pause": {}}])
+    world.edit(ROLLOUT, "shop", {"spec": {"progressDeadlineSeconds": 60, "progressDeadlineAbort": True}})
+    world.broken.add("shop:2")
+    world.set_image("shop:2")
+    world.settle()
+    for turn in range(30):
+        world.now += timedelta(seconds=10)
+        for pod in world.all(POD):
+            if pod["spec"]["containers"][0]["image"] == "shop:2" and name_of(pod).endswith(str(_first(world))):
+                world.edit(POD, name_of(pod), ready_condition(world.now, ready=turn % 2 == 0))
+        world.settle()
+        if world.status().get("abort"):
+            break
+    assert world.status()["message"].startswith("RolloutAborted")
+    assert turn < 20
+
+
+def _first(world: World) -> str:
+    """Return the serial of the oldest pod of the new version, the one that flaps."""
+    pods = [pod for pod in world.all(POD) if pod["spec"]["containers"][0]["image"] == "shop:2"]
+    return str(pods[0]["metadata"]["serial"]) if pods else "none"
+
+
+def test_pods_that_get_ready_after_the_deadline_count_again() -> None:
+    world = nginx_shop(STEPS)
+    world.edit(ROLLOUT, "shop", {"spec": {"progressDeadlineSeconds": 60}})
+    world.broken.add("shop:2")
+    world.set_image("shop:2")
+    world.settle()
+    world.wait(70)
+    assert world.status()["message"].startswith("ProgressDeadlineExceeded")
+    world.broken.clear()
+    world.wait(5)
+    assert (world.status()["phase"], world.weight()) == ("Paused", 20)
+
+
+def test_a_new_version_after_a_missed_deadline_has_its_own() -> None:
+    world = nginx_shop(STEPS)
+    world.edit(ROLLOUT, "shop", {"spec": {"progressDeadlineSeconds": 60}})
+    world.broken |= {"shop:2", "shop:3"}
+    world.set_image("shop:2")
+    world.settle()
+    world.wait(70)
+    world.set_image("shop:3")
+    world.settle()
+    world.wait(50)
+    assert world.status()["phase"] == "Progressing"
+    world.wait(20)
+    assert world.status()["message"].startswith("ProgressDeadlineExceeded")
+
+
+def test_what_keeps_pods_from_running_is_told() -> None:
+    world = nginx_shop(STEPS)
+    world.broken.add("shop:2")
+    world.set_image("shop:2")
+    world.settle()
+    pod = next(pod for pod in world.all(POD) if pod["spec"]["containers"][0]["image"] == "shop:2")
+    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": 'Back-off pulling image "shop:2"'}}
+    world.edit(POD, name_of(pod), {"status": {"containerStatuses": [{"name": "shop", "state": waiting}]}})
+    reasons = [reason.text for reason in world.plan().reasons]
+    assert any(f'{name_of(pod)}: ImagePullBackOff: Back-off pulling image "shop:2"' in reason for reason in reasons)
+
+
+# -- restarts ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_restart_in_mid_update_replaces_pods_of_both_versions() -> None:
+    world = nginx_shop(STEPS)
+    world.set_image("shop:2")
+    world.settle()
+    before = {name_of(pod) for pod in world.all(POD)}
+    world.now += timedelta(minutes=1)
+    world.edit(ROLLOUT, "shop", {"spec": {"restartAt": format_time(world.now)}})
+    world.wait(600)
+    assert not before & {name_of(pod) for pod in world.all(POD)}
+    assert world.status()["restartedAt"] == world.rollout()["spec"]["restartAt"]
+    assert (world.status()["phase"], world.weight(), world.sizes()) == ("Paused", 20, {"shop:1": 10, "shop:2": 2})
+
+
+# -- roles ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_an_old_version_bears_no_role_and_an_aborted_one_keeps_its_own() -> None:
+    metadata: dict[str, Any] = {"canaryMetadata": {"labels": {"role": "canary"}}, "stableMetadata": {"labels": {"role": "stable"}}}
+    world = nginx_shop(STEPS, **metadata)
+    world.set_image("shop:2")
+    world.settle()
+    world.patch_status({"abort": True})
+    world.settle()
+    assert _roles(world) == {"shop:1": {"stable"}, "shop:2": {"canary"}}
+    world.patch_status({"promoteFull": True})
+    world.settle()
+    assert _roles(world) == {"shop:1": {None}, "shop:2": {"stable"}}
+
+
+def test_a_pod_born_between_the_marks_gets_its_role_too() -> None:
+    world = nginx_shop(STEPS, canaryMetadata={"labels": {"role": "canary"}}, stableMetadata={"labels": {"role": "stable"}})
+    pod = world.all(POD)[0]
+    world.edit(POD, name_of(pod), {"metadata": {"labels": {"role": None}}})
+    world.settle()
+    assert _roles(world) == {"shop:1": {"stable"}}
+
+
+def _roles(world: World) -> dict[str, set[str | None]]:
+    roles: dict[str, set[str | None]] = {}
+    for pod in world.all(POD):
+        roles.setdefault(pod["spec"]["containers"][0]["image"], set()).add(pod["metadata"]["labels"].get("role"))
+    return roles
+
+
+def test_a_version_that_is_gone_leaves_no_deadline_on_its_replica_set() -> None:
+    world = nginx_shop(STEPS)
+    world.set_image("shop:2")
+    world.settle()
+    world.patch_status({"abort": True})
+    world.settle()
+    world.wait(40)
+    world.patch_status({"abort": False})
+    world.settle()
+    assert all("scale-down-deadline" not in annotations_of(one) for one in world.all(REPLICA_SET))
+
+
+def test_a_missing_service_is_told_once() -> None:
+    world = World()
+    world.apply(SERVICES)
+    world.put(routed_rollout([], NGINX))
+    for _ in range(5):
+        world.settle()
+    assert sum(event.startswith("InvalidSpec") for event in world.events) == 1
