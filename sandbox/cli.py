@@ -140,6 +140,16 @@ def status_text(record: Record) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
+@group.command("kubeconfig", help="Print the path of the kubeconfig: export KUBECONFIG=$(rollouts sandbox kubeconfig)")
+@state_option
+def kubeconfig(*, state: Path | None) -> None:
+    """Print where the kubeconfig is."""
+    folder = _folder(state)
+    with _plainly():
+        folder.running()
+    click.echo(folder.kubeconfig)
+
+
 @group.command(
     "load", help="Send steady traffic to NAME: an Ingress (by its host), a Service, or an http:// URL with a name of the cluster."
 )
