@@ -29,6 +29,8 @@ COMMANDS: Mapping[str, Lazy] = {
     "list": Lazy("rollouts.cli.commands_get:list_", "List rollouts."),
     "pause": Lazy("rollouts.cli.commands_change:pause", "Pause a rollout."),
     "promote": Lazy("rollouts.cli.commands_change:promote", "Promote a rollout."),
+    "query": Lazy("rollouts.cli.commands_query:query", "Ask Prometheus, now or over the past."),
+    "replay": Lazy("rollouts.cli.commands_replay:replay", "Say what an analysis would have said of the past."),
     "restart": Lazy("rollouts.cli.commands_change:restart", "Restart the pods of a rollout."),
     "retry": Lazy("rollouts.cli.commands_change:retry", "Retry a rollout that was aborted."),
     "sandbox": Lazy("sandbox.cli:group", "A cluster in a box, for demo and tests."),
