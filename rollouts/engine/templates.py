@@ -87,12 +87,20 @@ def means_the_same(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> bool
     >>> means_the_same(wanted, stored)
     True
     """
-    return _same(wanted, stored, "")
+    return _images(wanted) == _images(stored) and _same(wanted, stored, "")
+
+
+def _images(template: Mapping[str, Any]) -> list[Any]:
+    """Return the images, which differ between most versions and have no default: the quick answer."""
+    containers = (template.get("spec") or {}).get("containers")
+    return [one.get("image") for one in containers if isinstance(one, dict)] if isinstance(containers, list) else []
 
 
 def _same(left: Any, right: Any, field: str) -> bool:
     match left, right:
-        case Mapping(), Mapping():
+        case dict(), dict() if left == right:
+            return True
+        case dict(), dict():
             return all(_same_field(left, right, key, field) for key in left.keys() | right.keys())
         case (str(), _) | (_, str()) if field in _QUANTITIES:
             return bool(_quantity(left) == _quantity(right))
@@ -119,11 +127,11 @@ def _same_field(left: Mapping[str, Any], right: Mapping[str, Any], key: str, par
 
 
 def _empty(value: Any) -> bool:
-    return value is None or (isinstance(value, (Mapping, list, tuple)) and all(_empty(one) for one in _members(value)))
+    return value is None or (isinstance(value, (dict, list)) and all(_empty(one) for one in _members(value)))
 
 
 def _members(value: Any) -> Any:
-    return value.values() if isinstance(value, Mapping) else value
+    return value.values() if isinstance(value, dict) else value
 
 
 def _quantity(value: Any) -> Any:

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn
 
 from kube.clock import Clock
 from kube.controller import Controller, Watch, own_key
+from kube.effects import no_effects
 from kube.executor import Executor
 from kube.informer import Informer
 from kube.kinds import ROLLOUT, Kind
 from kube.objects import Key
-from kube.plan import Effect, Observation, Plan
+from kube.plan import Observation, Plan
 from rollouts.rollout.gather import Stores, gather, mappers
 from rollouts.rollout.plan import plan
 from rollouts.rollout.release import managed_by, reconciler
@@ -49,7 +49,7 @@ def rollout_controller(machinery: Machinery, *, workers: int = 10, resync_second
         root=ROLLOUT,
         watches=[Watch(informers[kind], keys) for kind, keys in mappers(stores).items()],
         reconcile=reconcile,
-        perform=_no_effects,
+        perform=no_effects,
         executor=machinery.executor,
         clock=machinery.clock,
         workers=workers,
@@ -65,13 +65,8 @@ def release_controller(kind: Kind, machinery: Machinery) -> Controller:
         root=kind,
         watches=[Watch(informers[kind], own_key), Watch(informers[ROLLOUT], managed_by(stores, kind))],
         reconcile=reconciler(stores, kind),
-        perform=_no_effects,
+        perform=no_effects,
         executor=machinery.executor,
         clock=machinery.clock,
         workers=1,
     )
-
-
-async def _no_effects(key: Key, effect: Effect) -> NoReturn:
-    """Refuse: neither plan asks for work outside the API server."""
-    raise ValueError(f"{key[0]}/{key[1]}: no effect is known here, not even {effect.id}")

@@ -5,7 +5,6 @@ Owns the order in which kinds of writes go out. Must not: decide anything.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -62,8 +61,9 @@ class Draft:
     @classmethod
     def of(cls, snapshot: Snapshot, now: datetime) -> Self:
         """Start a draft for a Rollout whose spec is valid."""
-        status = copy.deepcopy(dict(snapshot.rollout.get("status") or {}))
-        return cls(snapshot, now, Settings.of(snapshot.rollout), status)
+        settings = snapshot.reading.settings
+        assert settings is not None, "a refused spec has no plan"
+        return cls(snapshot, now, settings, copy_of(snapshot.rollout.get("status") or {}))
 
     # -- what is known ---------------------------------------------------------------------------------------------------
 
@@ -210,6 +210,17 @@ def _urgent_part(status: Mapping[str, Any]) -> dict[str, Any]:
 def _fact(one: Mapping[str, Any]) -> tuple[str, str, str]:
     reason = str(one.get("reason"))
     return str(one.get("type")), str(one.get("status")), "ReplicaSetUpdated" if reason in SAME_PROGRESS else reason
+
+
+def copy_of(value: Any) -> Any:
+    """Return a JSON value that may be changed without changing this one."""
+    match value:
+        case dict():
+            return {key: copy_of(one) for key, one in value.items()}
+        case list():
+            return [copy_of(one) for one in value]
+        case _:
+            return value
 
 
 def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

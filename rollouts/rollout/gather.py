@@ -6,7 +6,7 @@ Owns the indices it needs and which objects touch which Rollout. Must not: decid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analysis.templates import TemplateRef, references
 from kube.kinds import (
@@ -26,6 +26,7 @@ from kube.kinds import (
 from kube.objects import Key, Object, annotations_of, controller_of, key_of, name_of, namespace_of, uid_of
 from kube.store import Index, Store
 from rollouts.engine.names import MANAGED_BY, POD_TEMPLATE_HASH
+from rollouts.rollout.reading import Readings
 from rollouts.rollout.references import analyses_of, referenced, template_object
 from rollouts.rollout.revisions import selector_matches
 from rollouts.rollout.settings import Settings
@@ -107,6 +108,7 @@ class Stores:
     """The stores of every kind in `KINDS`, with their indices."""
 
     by_kind: Mapping[Kind, Store]
+    readings: Readings = field(default_factory=Readings)
 
     @classmethod
     def empty(cls) -> Stores:
@@ -131,10 +133,12 @@ def gather(stores: Stores, key: Key) -> Snapshot | None:
     """Return all that is known about a Rollout; None when there is none of that name."""
     rollout = stores[ROLLOUT].get(*key)
     if rollout is None:
+        stores.readings.forget(key)
         return None
-    if is_unreadable(stores, key):
-        return Snapshot(rollout=rollout)
-    settings = Settings.of(rollout)
+    reading = stores.readings.of(rollout)
+    settings = reading.settings
+    if settings is None:
+        return Snapshot(rollout=rollout, reading=reading)
     refs = referenced(rollout, settings)
     found = {ref: obj for ref in refs if (obj := stores.find(ref)) is not None}
     sets = tuple(ReplicaSet(obj) for obj in _replica_sets(stores, rollout))
@@ -143,6 +147,7 @@ def gather(stores: Stores, key: Key) -> Snapshot | None:
     names = [name for name in (settings.stable_service, settings.canary_service) if name]
     return Snapshot(
         rollout=rollout,
+        reading=reading,
         replica_sets=sets,
         foreign_names=frozenset(name_of(one) for one in alike if uid_of(one) not in ours),
         pods={one.uid: tuple(stores[POD].by("owner", one.uid)) for one in sets},

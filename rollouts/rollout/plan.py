@@ -5,25 +5,23 @@ Owns the order of decisions (spec/rollout.md 2.1-2.3). Must not: do I/O, read a 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from kube.objects import is_deleting, name_of
 from kube.plan import Event, Plan, Reason
 from rollouts.rollout.analyses import run_analyses
-from rollouts.rollout.draft import Draft
+from rollouts.rollout.draft import Draft, copy_of
 from rollouts.rollout.progress import follow_steps, heed_analyses, obey_commands, promote_when_done
 from rollouts.rollout.references import missing_references
 from rollouts.rollout.revisions import adopt_orphans, keep_spec_in_step, name_the_revisions, restart_on_new_template
 from rollouts.rollout.scaling import scale
 from rollouts.rollout.services import switch_services
-from rollouts.rollout.settings import Settings
 from rollouts.rollout.snapshot import Snapshot
 from rollouts.rollout.status import is_news, refused, report
 from rollouts.rollout.traffic import move_traffic, observe_traffic
 from rollouts.rollout.upkeep import clean_history, mark_roles, restart_pods
-from rollouts.rollout.validation import Problem, invalid_text, validate
+from rollouts.rollout.validation import Problem, invalid_text
 
 STAGES: tuple[Callable[[Draft], None], ...] = (
     adopt_orphans,
@@ -54,7 +52,7 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
     """
     if is_deleting(snapshot.rollout):
         return Plan()
-    if problems := validate(snapshot.rollout):
+    if problems := snapshot.reading.problems:
         return _refusal(snapshot, problems, now)
     draft = Draft.of(snapshot, now)
     missing = missing_references(snapshot, draft.settings)
@@ -74,14 +72,15 @@ def _is_on_stable(draft: Draft) -> bool:
 
 def find_problems(snapshot: Snapshot) -> Sequence[Problem]:
     """Return what is wrong with the spec or, when that is fine, with what it refers to."""
-    return validate(snapshot.rollout) or missing_references(snapshot, Settings.of(snapshot.rollout))
+    settings = snapshot.reading.settings
+    return snapshot.reading.problems if settings is None else missing_references(snapshot, settings)
 
 
 def _refusal(snapshot: Snapshot, problems: Sequence[Problem], now: datetime) -> Plan:
     """Say what is wrong in the `InvalidSpec` condition; nothing else happens until it is mended."""
     rollout = snapshot.rollout
     text = invalid_text(name_of(rollout), problems)
-    status = copy.deepcopy(dict(rollout.get("status") or {}))
+    status = copy_of(rollout.get("status") or {})
     conditions = status.get("conditions") or ()
     status["conditions"] = refused(conditions, text, now)
     status["observedGeneration"] = str(rollout["metadata"].get("generation", 0))

@@ -54,10 +54,10 @@ def _matching(draft: Draft, current: str | None) -> ReplicaSet | None:
     by_preference = sorted(draft.snapshot.replica_sets, key=lambda one: (one.hash != current, -one.revision))
     if by_preference and by_preference[0].hash == current and spec_was_seen(draft):
         return by_preference[0]
-    template = draft.settings.template
+    plain = without_injected(draft.settings.template)
     for one in by_preference:
         injected = injected_into(one)
-        if means_the_same(without_injected(template, injected), without_injected(one.template, injected)):
+        if means_the_same(without_injected(plain, injected) if injected else plain, without_injected(one.template, injected)):
             return one
     return None
 
@@ -164,7 +164,7 @@ def adopt_orphans(draft: Draft) -> None:
 
 def restart_on_new_template(draft: Draft) -> None:
     """Start at the first step when the template or the steps are new; skip them all when the way back is short."""
-    steps_hash = hash_of(list(draft.settings.steps)) if draft.settings.steps else ""
+    steps_hash = draft.settings.steps_hash
     pod_hash, known = draft.status.get("currentPodHash"), draft.status.get("currentStepHash") or ""
     if pod_hash == draft.new_hash and known != steps_hash and known and steps_hash and spec_was_seen(draft):
         draft.status["currentStepHash"] = steps_hash  # the same steps, hashed by another controller

@@ -13,6 +13,7 @@ from typing import Any
 from kube.objects import Object, parse_time
 from rollouts.engine.replicas import surge_and_unavailable
 from rollouts.engine.steps import Steps
+from rollouts.engine.templates import hash_of
 
 DEFAULT_DELAY = timedelta(seconds=30)
 
@@ -42,6 +43,8 @@ class Settings:
     successful_runs: int
     unsuccessful_runs: int
     steps: Steps
+    steps_hash: str
+    """Tells these steps from others; empty without any."""
     stable_service: str | None
     canary_service: str | None
     routers: Mapping[str, Mapping[str, Any]]
@@ -96,6 +99,7 @@ class Settings:
             successful_runs=_or((spec.get("analysis") or {}).get("successfulRunHistoryLimit"), 5),
             unsuccessful_runs=_or((spec.get("analysis") or {}).get("unsuccessfulRunHistoryLimit"), 5),
             steps=tuple(canary.get("steps") or ()),
+            steps_hash=hash_of(canary["steps"]) if canary.get("steps") else "",
             stable_service=canary.get("stableService"),
             canary_service=canary.get("canaryService"),
             routers=routers,

@@ -14,6 +14,7 @@ from analysis.templates import TemplateRef
 from kube.objects import Object, annotations_of, is_deleting, labels_of, name_of, parse_time, uid_of
 from rollouts.engine.names import EPHEMERAL_METADATA, POD_TEMPLATE_HASH, REVISION, SCALE_DOWN_DEADLINE
 from rollouts.engine.replicas import Side
+from rollouts.rollout.reading import Reading
 from routers.base import Objects
 
 
@@ -93,6 +94,7 @@ class Snapshot:
     """One Rollout and all it depends on, as last seen. Raw objects are shared with the stores: never change them."""
 
     rollout: Object
+    reading: Reading
     replica_sets: Sequence[ReplicaSet] = ()
     foreign_names: Collection[str] = ()
     """Names of ReplicaSets like this Rollout's that belong to somebody else, such as a deleted Rollout of the same name."""
