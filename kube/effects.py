@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from kube.clock import Clock
 from kube.objects import Key
@@ -22,6 +22,11 @@ FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 MOST_ANSWERS = 1000
 """Answers kept for one object; more means that its plans never consume them, and the oldest are dropped."""
+
+
+async def no_effects(key: Key, effect: Effect) -> NoReturn:
+    """Refuse: for controllers whose plans ask for nothing outside the API server."""
+    raise ValueError(f"{key[0]}/{key[1]}: no effect is known here, not even {effect.id}")
 
 
 @dataclass(slots=True)

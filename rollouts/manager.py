@@ -21,7 +21,8 @@ from kube.events import EventRecorder
 from kube.executor import Executor
 from kube.expectations import Expectations
 from kube.informer import Informer
-from kube.kinds import ANALYSIS_RUN, POD, Kind
+from kube.kinds import ANALYSIS_RUN, EXPERIMENT, POD, Kind
+from rollouts.experiment.refusal import experiment_controller
 from rollouts.rollout.controller import Machinery, release_controller, rollout_controller
 from rollouts.rollout.gather import INDICES, KINDS, SELECTORS, slim_pod
 from rollouts.rollout.release import KINDS as RELEASED
@@ -57,7 +58,7 @@ class Manager:
 
     def __post_init__(self) -> None:
         """Build informers and controllers; nothing is asked of the server yet."""
-        kinds = (ANALYSIS_RUN,) if self.options.only_analysis else KINDS
+        kinds = (ANALYSIS_RUN,) if self.options.only_analysis else (*KINDS, EXPERIMENT)
         self.informers = {kind: self._informer(kind) for kind in kinds}
         self.recorder = EventRecorder(self.client, clock=self.clock)
         expectations = Expectations(self.clock)
@@ -123,4 +124,5 @@ class Manager:
             return [analysis]
         machinery = Machinery(informers=self.informers, executor=self.executor, clock=self.clock)
         rollout = rollout_controller(machinery, workers=options.rollout_workers, resync_seconds=options.resync_seconds)
-        return [rollout, analysis, *(release_controller(kind, machinery) for kind in RELEASED)]
+        experiment = experiment_controller(experiments=self.informers[EXPERIMENT], executor=self.executor, clock=self.clock)
+        return [rollout, analysis, experiment, *(release_controller(kind, machinery) for kind in RELEASED)]
