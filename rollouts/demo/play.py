@@ -136,6 +136,7 @@ class _drawing:
 
     def __exit__(self, *_: object) -> None:
         self._task.cancel()
+        self._show.draw(self._seen.scene, self._seen.samples)
 
     async def _draw(self) -> None:
         while True:

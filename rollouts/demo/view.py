@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from rollouts.cli.info import rollout_info
 from rollouts.cli.tree import rollout_text
@@ -18,11 +18,9 @@ from rollouts.demo.scene import Scene, measurements_of
 from rollouts.demo.story import Happening, Sample, What
 from rollouts.demo.summary import ActSummary, Summary, shares
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
 BAR = 40
-RECENT = 9
+RECENT = 8
+MEASUREMENTS = 4
 STYLES = {
     What.ACT: "bold",
     What.STEP: "cyan",
@@ -82,34 +80,55 @@ class LiveShow:
         self._live.stop()
 
     def tell(self, happening: Happening) -> None:
-        """Put it among the last ones."""
-        self._recent.append(happening)
-        self._times.append(time.monotonic() - self._began)
+        """Put it among the last ones; measurements have a place of their own."""
+        if happening.what is not What.MEASUREMENT:
+            self._recent.append(happening)
+            self._times.append(time.monotonic() - self._began)
 
     def draw(self, scene: Scene | None, samples: list[Sample]) -> None:
-        """Draw everything."""
+        """Draw everything, with as much of the tree as the terminal has room for."""
         from rich.console import Group
-
-        self._live.update(Group(*self._parts(scene, samples)))
-
-    def _parts(self, scene: Scene | None, samples: list[Sample]) -> Iterator[RenderableType]:
         from rich.text import Text
 
-        if scene is not None:
-            info = rollout_info(
-                scene.rollout, now=datetime.now(UTC), replica_sets=scene.replica_sets, pods=scene.pods, analysis_runs=scene.runs
-            )
-            yield Text.from_ansi(rollout_text(info, colour=True))
-        if samples:
-            yield Text("Users' requests, last 3 s", style="bold")
-            for version, share in shares(samples).items():
-                yield Text(f"  {version:<8} {'█' * round(BAR * share / 100):<{BAR}} {share:5.1f}%")
-            yield Text(f"  {totals_text(samples[-1])}\n")
-        for run in scene.own_runs() if scene else ():
-            for one in list(measurements_of(run))[-4:]:
-                yield Text(f"  {one.text}", style="green" if one.phase == "Successful" else "red")
-        for seconds, happening in zip(self._times, self._recent, strict=True):
-            yield Text(line_of(seconds, happening, ""), style=STYLES[happening.what])
+        below = [*_users(samples), *_measurements(scene), Line("")]
+        below += [Line(line_of(seconds, one, ""), STYLES[one.what]) for seconds, one in zip(self._times, self._recent, strict=True)]
+        room = self._live.console.size.height - len(below) - 2
+        tree = [Text.from_ansi(line, no_wrap=True, overflow="ellipsis") for line in _tree(scene, room)] if scene else []
+        lines = [Text(one.text, style=one.style, no_wrap=True, overflow="ellipsis") for one in below]
+        self._live.update(Group(*tree, *lines))
+
+
+class Line(NamedTuple):
+    """One line below the tree."""
+
+    text: str
+    style: str = ""
+
+
+def _tree(scene: Scene, room: int) -> list[str]:
+    """Return the state in one line, and the tree of `get rollout`, cut to so many lines."""
+    info = rollout_info(
+        scene.rollout, now=datetime.now(UTC), replica_sets=scene.replica_sets, pods=scene.pods, analysis_runs=scene.runs
+    )
+    weights = f"weight wanted {info.set_weight}%, set {info.actual_weight}%"
+    head = f"{info.icon} {info.status}   step {info.step}   {weights}   {', '.join(one.image for one in info.images)}"
+    tree = rollout_text(info, colour=True).split("\n\n", 1)[1].splitlines()
+    return [head, "", *(tree if len(tree) <= room - 3 else [*tree[: max(0, room - 4)], "   ..."]), ""]
+
+
+def _users(samples: list[Sample]) -> Iterator[Line]:
+    if samples:
+        yield Line("Users' requests, last 3 s", "bold")
+        for version, share in shares(samples).items():
+            if share:
+                yield Line(f"  {version:<8} {'█' * max(1, round(BAR * share / 100)):<{BAR}} {share:5.1f}%")
+        yield Line(f"  {totals_text(samples[-1])}")
+
+
+def _measurements(scene: Scene | None) -> Iterator[Line]:
+    for run in scene.own_runs() if scene else ():
+        for one in list(measurements_of(run))[-MEASUREMENTS:]:
+            yield Line(f"  {one.text}", "green" if one.phase == "Successful" else "red")
 
 
 def line_of(seconds: float, happening: Happening, users: str) -> str:

@@ -48,9 +48,12 @@ def assert_nothing_is_left(processes: list[Identity], addresses: list[str]) -> N
     assert [one for one in addresses if listens(one)] == []
 
 
-def test_up_says_what_runs_where_and_how_to_use_it(state: StateFolder) -> None:
+def test_up_says_what_runs_where_and_how_to_use_it_and_status_shows_it(state: StateFolder) -> None:
     text = up(state)
     record = state.running()
+    rows = [line.split() for line in rollouts("sandbox", "status", "--state", str(state.path)).splitlines()]
+    assert rows[0] == ["PART", "PID", "ADDRESS", "READY", "RESTARTS", "AGE"]
+    assert {row[0]: row[3] for row in rows[1:]} == {"apiserver": "yes", "node": "yes", "gateway": "yes"}
     for word in (
         record.server,
         record.ingress,
@@ -71,7 +74,9 @@ def test_down_leaves_no_process_no_open_port_and_no_file(state: StateFolder) -> 
     assert not state.path.exists()
 
 
-@pytest.mark.parametrize("victim", ["supervisor", "apiserver", "gateway", "node"])
+@pytest.mark.parametrize(
+    "victim", ["supervisor", *(pytest.param(name, marks=pytest.mark.slow) for name in ("apiserver", "gateway", "node"))]
+)
 def test_down_cleans_up_after_a_crash(state: StateFolder, victim: str) -> None:
     up(state)
     processes, addresses = everything_of(state)
@@ -129,13 +134,6 @@ def test_a_second_sandbox_in_the_same_folder_is_refused_and_the_first_goes_on(st
     assert "yes" in rollouts("sandbox", "status", "--state", str(state.path))
 
 
-def test_status_lists_every_part_with_where_it_is(state: StateFolder) -> None:
-    up(state)
-    rows = [line.split() for line in rollouts("sandbox", "status", "--state", str(state.path)).splitlines()]
-    assert rows[0] == ["PART", "PID", "ADDRESS", "READY", "RESTARTS", "AGE"]
-    assert {row[0]: row[3] for row in rows[1:]} == {"apiserver": "yes", "node": "yes", "gateway": "yes"}
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -170,7 +168,7 @@ def test_objects_survive_a_killed_api_server(cluster: Cluster, kubectl: Tool, na
     assert kubectl("get", "configmap", "kept", "-n", namespace, "-o", "jsonpath={.data.colour}") == "blue"
 
 
-@pytest.mark.parametrize("part", ["controller", "gateway", "node"])
+@pytest.mark.parametrize("part", [pytest.param("controller", marks=pytest.mark.slow), "gateway", "node"])
 def test_a_killed_part_comes_back(cluster: Cluster, part: str) -> None:
     cluster.killed_and_back(part)
     assert cluster.record.part(part).process.alive
