@@ -44,6 +44,8 @@ class Builtin:
     result: Type | Callable[[Sequence[Type]], Type] = ANY
     variadic: bool = False
     """The last parameter may repeat."""
+    lenient: bool = False
+    """Kinds are checked only as far as they are known before evaluation; `run` takes whatever comes."""
 
     def kinds(self, index: int) -> Kinds:
         """Return the kinds allowed for the argument at `index`."""
@@ -65,7 +67,7 @@ class Builtin:
         """Run it; raises ExpressionError for an argument of the wrong kind."""
         for index, argument in enumerate(arguments):
             kinds = self.kinds(index)
-            if kinds and kind_of(argument) not in kinds:
+            if kinds and not self.lenient and kind_of(argument) not in kinds:
                 raise ExpressionError(f"invalid argument for {self.name} (type {go_type(argument)})")
         return self.run(context, *arguments)
 

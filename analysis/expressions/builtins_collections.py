@@ -5,15 +5,15 @@ They never change their arguments. Must not: take closures (see closures.py), re
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cmp_to_key
 from typing import Any
 
 from .builtins import ANYTHING, INTEGER, LIST, TABLE, TEXT, Builtin, Context, table
 from .errors import ExpressionError
 from .limits import MAX_DEPTH
-from .operators import equal, ordered
-from .types import ANY, ARRAY, INT, MAP, STRING, Type
+from .operators import equal, ordered, truncate
+from .types import ANY, ARRAY, INT, MAP, STRING, Type, may_be
 from .values import Kind, go_type, kind_of
 
 
@@ -27,19 +27,38 @@ def _type(_: Context, value: Any) -> str:
 
 def _get(_: Context, holder: Any, key: Any) -> Any:
     match kind_of(holder):
-        case Kind.NIL:
-            return None
-        case Kind.ARRAY:
-            if kind_of(key) is not Kind.INT:
-                raise ExpressionError(f"invalid argument for get (expected an integer, got {go_type(key)})")
-            return holder[key] if -len(holder) <= key < len(holder) else None
-        case _:
+        case Kind.MAP:
             return lookup(holder, key)
+        case Kind.ARRAY | Kind.STRING:
+            if kind_of(key) not in (Kind.INT, Kind.FLOAT):
+                raise ExpressionError(f"invalid argument for get (expected an integer, got {go_type(key)})")
+            index = truncate(key)
+            if not -len(holder) <= index < len(holder):
+                return None
+            return ord(holder[index]) if isinstance(holder, str) else holder[index]
+        case _:
+            return None
+
+
+def _get_type(arguments: Sequence[Type]) -> Type:
+    holder, key = arguments
+    wanted = Kind.INT if holder.kind is Kind.ARRAY else Kind.STRING
+    if holder.kind is Kind.ARRAY and not may_be(key, Kind.INT):
+        raise ExpressionError(f"non-integer slice index {key}")
+    if holder.kind is Kind.MAP and not may_be(key, wanted) and holder.element is not None:
+        raise ExpressionError(f"cannot use {key} to get an element from {holder}")
+    return holder.element or ANY
+
+
+def _end(at: int) -> Callable[[Context, Any], Any]:
+    """`first` and `last`: nil for an empty list, and for what is no list at all."""
+    return lambda _, items: items[at] if isinstance(items, list) and items else None
 
 
 def lookup(holder: Mapping[Any, Any], key: Any) -> Any:
-    """Return the value under a key, or nil; keys of another kind than the map's are never there."""
-    if kind_of(key) in (Kind.ARRAY, Kind.MAP):
+    """Return the value under a key, or nil if it is missing; raises ExpressionError for a key that such a map cannot have."""
+    texts = all(isinstance(known, str) for known in holder)
+    if kind_of(key) in (Kind.ARRAY, Kind.MAP) or (texts and key is not None and kind_of(key) is not Kind.STRING):
         raise ExpressionError(f"cannot use {go_type(key)} as a map key")
     if key in holder and any(kind_of(found) is kind_of(key) for found in holder):
         return holder[key]
@@ -119,8 +138,9 @@ def sorted_by(context: Context, pairs: Sequence[tuple[Any, Any]], order: str) ->
     return [item for _, item in sorted(pairs, key=cmp_to_key(compare), reverse=order == "desc")]
 
 
-def _sort(context: Context, items: list[Any], order: str = "asc") -> list[Any]:
-    return sorted_by(context, [(item, item) for item in items], order)
+def _sort(context: Context, items: Any, order: str = "asc") -> list[Any]:
+    """What is no list sorts to an empty one, as upstream."""
+    return sorted_by(context, [(item, item) for item in items] if isinstance(items, list) else [], order)
 
 
 def _element(arguments: Sequence[Type]) -> Type:
@@ -133,14 +153,14 @@ def _same(arguments: Sequence[Type]) -> Type:
 
 
 _WITH_LENGTH = frozenset({Kind.ARRAY, Kind.MAP, Kind.STRING})
-_HOLDERS = frozenset({Kind.ARRAY, Kind.MAP, Kind.NIL})
+_HOLDERS = frozenset({Kind.ARRAY, Kind.MAP})
 
 COLLECTIONS: Mapping[str, Builtin] = table(
     Builtin("len", _len, (_WITH_LENGTH,), 1, INT),
     Builtin("type", _type, (ANYTHING,), 1, STRING),
-    Builtin("first", lambda _, items: items[0] if items else None, (LIST,), 1, _element),
-    Builtin("last", lambda _, items: items[-1] if items else None, (LIST,), 1, _element),
-    Builtin("get", _get, (_HOLDERS, ANYTHING), 2, _element),
+    Builtin("first", _end(0), (LIST,), 1, _element, lenient=True),
+    Builtin("last", _end(-1), (LIST,), 1, _element, lenient=True),
+    Builtin("get", _get, (_HOLDERS, ANYTHING), 2, _get_type, lenient=True),
     Builtin("take", _take, (LIST, INTEGER), 2, _same),
     Builtin("keys", _keys, (TABLE,), 1, Type(Kind.ARRAY, STRING)),
     Builtin("values", _values, (TABLE,), 1, ARRAY),
@@ -150,5 +170,5 @@ COLLECTIONS: Mapping[str, Builtin] = table(
     Builtin("uniq", _uniq, (LIST,), 1, _same),
     Builtin("concat", _concat, (LIST,), 1, ARRAY, variadic=True),
     Builtin("flatten", _flatten, (LIST,), 1, ARRAY),
-    Builtin("sort", _sort, (LIST, TEXT), 1, _same),
+    Builtin("sort", _sort, (LIST, TEXT), 1, _same, lenient=True),
 )

@@ -19,7 +19,7 @@ from .values import Kind, go_float, go_type, kind_of
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(
-    r"[+-]?(?:(?:[0-9](?:_?[0-9])*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf(?:inity)?|nan)", re.IGNORECASE | re.ASCII
+    r"[+-]?(?:(?:D(?:\.D?)?|\.D)(?:[eE][+-]?D)?|inf(?:inity)?|nan)".replace("D", r"[0-9](?:_?[0-9])*"), re.IGNORECASE | re.ASCII
 )
 _HEX_FLOAT = re.compile(r"[+-]?0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*[pP][+-]?[0-9]+")
 
@@ -36,7 +36,7 @@ def parse_integer(text: str) -> int:
 def parse_float(text: str) -> float:
     """Read a float64 as Go's strconv does ("NaN", "+Inf", "1e3"); raises ExpressionError in its words."""
     try:
-        if _FLOAT.fullmatch(text) and "_" not in text:
+        if _FLOAT.fullmatch(text):
             value = float(text)
         elif _HEX_FLOAT.fullmatch(text):
             value = float.fromhex(text)
@@ -214,11 +214,18 @@ def _default(context: Context, _: Any, otherwise: Any) -> Any:
 
 
 def _is_nan(_: Context, value: Any) -> bool:
-    return math.isnan(go_float(value))
+    return math.isnan(_only_float(value))
 
 
 def _is_infinite(_: Context, value: Any) -> bool:
-    return math.isinf(go_float(value))
+    return math.isinf(_only_float(value))
+
+
+def _only_float(value: Any) -> float:
+    """The functions of the environment take Go's float64; literals have been made floats by the parser."""
+    if not isinstance(value, float):
+        raise ExpressionError(f"interface conversion: interface {{}} is {go_type(value)}, not float64; convert it with asFloat()")
+    return value
 
 
 def _bool_type(_: Sequence[Type]) -> Type:

@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .builtins import ANYTHING, INTEGER, LIST, TEXT, Builtin, Context, table
@@ -20,6 +20,7 @@ from .values import Duration, Kind, from_json, go_type, kind_of, show, show_floa
 
 _BOOL = Type(Kind.BOOL)
 _STRINGS = Type(Kind.ARRAY, STRING)
+_NO_NEWLINES = str.maketrans("", "", "\r\n")
 _SPACE = " \t\n\v\f\r\x85\xa0"
 
 
@@ -59,6 +60,13 @@ def _join(context: Context, items: list[Any], separator: str = "") -> str:
     context.budget.elements(len(items))
     context.budget.characters(sum(map(len, items)) + len(separator) * len(items))
     return separator.join(items)
+
+
+def _join_type(arguments: Sequence[Type]) -> Type:
+    element = arguments[0].element
+    if element is not None and element.kind not in (Kind.ANY, Kind.STRING):
+        raise ExpressionError(f"invalid argument for join (type {arguments[0]}); convert the elements with string()")
+    return STRING
 
 
 def _string(context: Context, value: Any) -> str:
@@ -107,11 +115,15 @@ def _quote(text: str) -> str:
 def _from_json(context: Context, text: str) -> Any:
     context.budget.elements(sum(map(text.count, ",:[{")) + len(text) // 8)
 
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"invalid character {constant!r}")
+    def refuse(constant: str) -> float:
+        raise ValueError(f"invalid number {constant}")
+
+    def number(digits: str) -> float:
+        value = float(digits)
+        return refuse(digits) if math.isinf(value) else value
 
     try:
-        return from_json(json.loads(text, parse_int=float, parse_constant=refuse))
+        return from_json(json.loads(text, parse_int=number, parse_float=number, parse_constant=refuse))
     except RecursionError:
         raise ExpressionError("fromJSON: exceeded max depth") from None
     except ValueError as error:
@@ -126,7 +138,7 @@ def _to_base64(context: Context, text: str) -> str:
 def _from_base64(context: Context, text: str) -> str:
     context.budget.characters(len(text))
     try:
-        return base64.b64decode(text.encode("ascii"), validate=True).decode("utf-8", "replace")
+        return base64.b64decode(text.translate(_NO_NEWLINES).encode("ascii"), validate=True).decode("utf-8", "replace")
     except (binascii.Error, UnicodeEncodeError) as error:
         raise ExpressionError(f"fromBase64: illegal base64 data: {error}") from None
 
@@ -152,7 +164,7 @@ STRINGS: Mapping[str, Builtin] = table(
     Builtin("splitAfter", _split(after=True), (TEXT, TEXT, INTEGER), 2, _STRINGS),
     Builtin("replace", _replace, (TEXT, TEXT, TEXT, INTEGER), 3, STRING),
     Builtin("repeat", _repeat, (TEXT, INTEGER), 2, STRING),
-    Builtin("join", _join, (LIST, TEXT), 1, STRING),
+    Builtin("join", _join, (LIST, TEXT), 1, _join_type),
     Builtin("indexOf", lambda _, text, part: text.find(part), _TWO, 2, INT),
     Builtin("lastIndexOf", lambda _, text, part: text.rfind(part), _TWO, 2, INT),
     Builtin("hasPrefix", lambda _, text, prefix: text.startswith(prefix), _TWO, 2, _BOOL),

@@ -20,6 +20,7 @@ from .syntax import (
     Chain,
     Closure,
     Conditional,
+    Let,
     ListOf,
     Literal,
     MapOf,
@@ -28,6 +29,7 @@ from .syntax import (
     Name,
     Node,
     Pointer,
+    Sequence,
     Slice,
     Unary,
 )
@@ -47,14 +49,20 @@ def check(node: Node, *, text: str, names: Mapping[str, Type], functions: Mappin
         raise ExpressionError("the expression is nested too deeply", position=0, text=text) from None
 
 
+_ELEMENT_ONLY = frozenset({""})
+_POINTERS: Mapping[str, frozenset[str]] = {"map": frozenset({"", "index"}), "reduce": frozenset({"", "index", "acc"})}
+"""What may follow `#` in the closure of a built-in; in all others only the element is known."""
+
+
 class _Checker:
-    __slots__ = ("_elements", "_functions", "_names", "_text")
+    __slots__ = ("_elements", "_functions", "_names", "_pointers", "_text")
 
     def __init__(self, text: str, names: Mapping[str, Type], functions: Mapping[str, Builtin]) -> None:
         self._text = text
         self._names = names
         self._functions = functions
         self._elements: list[Type] = []
+        self._pointers: list[frozenset[str]] = []
 
     def visit(self, node: Node) -> Type:
         try:
@@ -74,6 +82,8 @@ class _Checker:
         return self._names[node.text]
 
     def pointer(self, node: Pointer) -> Type:
+        if node.text not in self._pointers[-1]:
+            raise ExpressionError(f"unknown pointer #{node.text}")
         match node.text:
             case "":
                 return self._elements[-1]
@@ -159,8 +169,12 @@ class _Checker:
         for argument in node.arguments[1:]:
             if isinstance(argument, Closure):
                 self._elements.append(items.element or ANY)
+                self._pointers.append(_POINTERS.get(node.name, _ELEMENT_ONLY))
                 body = self.visit(argument.body)
+                self._pointers.pop()
                 self._elements.pop()
+                if body.kind is Kind.NIL:
+                    raise ExpressionError(f"the closure of {node.name} must give a value, but always gives nil")
             else:
                 self.visit(argument)
         if node.name in BOOLEAN_CLOSURES and body is not None and not may_be(body, Kind.BOOL):
@@ -176,6 +190,18 @@ class _Checker:
         if function is None:
             raise ExpressionError(f"type {base} has no method {node.name}")
         return function.check([base, *arguments])
+
+    def let(self, node: Let) -> Type:
+        if node.name in self._names or node.name in self._functions or node.name in CLOSURES:
+            raise ExpressionError(f"cannot redeclare {node.name}")
+        value = self.visit(node.value)
+        outside, self._names = self._names, {**self._names, node.name: value}
+        found = self.visit(node.body)
+        self._names = outside
+        return found
+
+    def sequence(self, node: Sequence) -> Type:
+        return [self.visit(item) for item in node.items][-1]
 
     def closure(self, node: Closure) -> Type:
         return self.visit(node.body)
@@ -208,4 +234,6 @@ _VISITS: Mapping[type, Callable[[_Checker, Any], Type]] = {
     Closure: _Checker.closure,
     ListOf: _Checker.list_of,
     MapOf: _Checker.map_of,
+    Let: _Checker.let,
+    Sequence: _Checker.sequence,
 }

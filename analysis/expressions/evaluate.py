@@ -22,6 +22,7 @@ from .syntax import (
     Chain,
     Closure,
     Conditional,
+    Let,
     ListOf,
     Literal,
     MapOf,
@@ -30,6 +31,7 @@ from .syntax import (
     Name,
     Node,
     Pointer,
+    Sequence,
     Slice,
     Unary,
 )
@@ -61,7 +63,7 @@ def evaluate(node: Node, *, text: str, names: Mapping[str, Any], functions: Mapp
 
 
 class _Evaluator:
-    __slots__ = ("_context", "_functions", "_names", "_scopes", "_text")
+    __slots__ = ("_context", "_functions", "_names", "_scopes", "_text", "_variables")
 
     def __init__(self, text: str, names: Mapping[str, Any], functions: Mapping[str, Builtin], context: Context) -> None:
         self._text = text
@@ -69,6 +71,7 @@ class _Evaluator:
         self._functions = functions
         self._context = context
         self._scopes: list[_Scope] = []
+        self._variables: dict[str, Any] = {}
 
     def value(self, node: Node) -> Any:
         self._context.budget.step()
@@ -81,7 +84,20 @@ class _Evaluator:
         return node.value
 
     def name(self, node: Name) -> Any:
+        if node.text in self._variables:
+            return self._variables[node.text]
         return dict(self._names) if node.text == "$env" else self._names[node.text]
+
+    def let(self, node: Let) -> Any:
+        outside, value = self._variables, self.value(node.value)
+        self._variables = {**outside, node.name: value}
+        try:
+            return self.value(node.body)
+        finally:
+            self._variables = outside
+
+    def sequence(self, node: Sequence) -> Any:
+        return [self.value(item) for item in node.items][-1]
 
     def pointer(self, node: Pointer) -> Any:
         scope = self._scopes[-1]
@@ -112,6 +128,8 @@ class _Evaluator:
             case "??":
                 left = self.value(node.left)
                 return self.value(node.right) if left is None else left
+            case "in" if _only_strings(node.right) and kind_of(needle := self.value(node.left)) not in (Kind.STRING, Kind.NIL):
+                raise ExpressionError(f"cannot look for {go_type(needle)} in a list of strings; convert it with string()")
             case operator:
                 return BINARY[operator](self.value(node.left), self.value(node.right), self._context.budget)
 
@@ -199,6 +217,15 @@ class _Evaluator:
         return made
 
 
+def _only_strings(node: Node) -> bool:
+    """Whether it is `['a', 'b']`: upstream turns such a list into a map, in which only a string can be looked for."""
+    return (
+        isinstance(node, ListOf)
+        and bool(node.items)
+        and all(isinstance(i, Literal) and isinstance(i.value, str) for i in node.items)
+    )
+
+
 def fetch(base: Any, key: Any) -> Any:
     """Return an element, a character's code, or the value of a key (nil if missing); raises ExpressionError for anything else."""
     match kind_of(base):
@@ -244,4 +271,6 @@ _VALUES: Mapping[type, Callable[[_Evaluator, Any], Any]] = {
     MethodCall: _Evaluator.method,
     ListOf: _Evaluator.list_of,
     MapOf: _Evaluator.map_of,
+    Let: _Evaluator.let,
+    Sequence: _Evaluator.sequence,
 }

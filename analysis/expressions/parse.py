@@ -17,6 +17,7 @@ from .syntax import (
     Chain,
     Closure,
     Conditional,
+    Let,
     ListOf,
     Literal,
     MapOf,
@@ -25,6 +26,7 @@ from .syntax import (
     Name,
     Node,
     Pointer,
+    Sequence,
     Slice,
     Unary,
 )
@@ -62,6 +64,8 @@ _RIGHT_ASSOCIATIVE = frozenset({"**", "^"})
 _COMPARISONS = frozenset({"<", ">", "<=", ">="})
 _NEGATABLE = frozenset({"in", "matches", "contains", "startsWith", "endsWith"})
 _SPELLING: Mapping[str, str] = {"or": "||", "and": "&&", "^": "**", "not": "!"}
+_FLOAT_FUNCTIONS = frozenset({"isNaN", "isInf"})
+"""They take a float64 and nothing else, but integer literals in their argument are read as floats."""
 _CONSTANTS: Mapping[str, bool | None] = {"true": True, "false": False, "nil": None}
 
 
@@ -150,9 +154,7 @@ class _Parser:
     # --- expressions
 
     def whole(self) -> Node:
-        node = self._expression(0)
-        if self._is(";"):
-            raise self._error("sequences of expressions are not served; write one expression", self._current)
+        node = self._sequence()
         if self._current.kind is not TokenKind.END:
             raise self._unexpected()
         return node
@@ -161,12 +163,47 @@ class _Parser:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise self._error(f"the expression is nested deeper than {MAX_DEPTH} levels", self._current)
-        if self._is("let") or self._is("if"):
-            raise self._error(f'"{self._current.text}" is not served in conditions; write the value out, or use ? :', self._current)
-        node = self._binaries(self._primary(), precedence)
-        if precedence == 0:
-            node = self._conditional(node)
+        if precedence == 0 and self._is("let"):
+            node = self._let()
+        elif precedence == 0 and self._is("if"):
+            node = self._if()
+        else:
+            node = self._binaries(self._primary(), precedence)
+            if precedence == 0:
+                node = self._conditional(node)
         self._depth -= 1
+        return node
+
+    def _sequence(self) -> Node:
+        """Expressions between semicolons; one may stand last at the end of the text."""
+        first = self._current
+        items = [self._expression(0)]
+        while self._take(";") and self._current.kind is not TokenKind.END:
+            items.append(self._expression(0))
+        return items[0] if len(items) == 1 else Sequence(tuple(items), self._count(first))
+
+    def _let(self) -> Node:
+        self._expect("let")
+        name = self._next()
+        if name.kind is not TokenKind.NAME:
+            raise self._error(f"unexpected token {name}", name)
+        self._expect("=")
+        value = self._expression(0)
+        self._expect(";")
+        return Let(name.text, value, self._sequence(), self._count(name))
+
+    def _if(self) -> Node:
+        token = self._expect("if")
+        condition = self._expression(0)
+        then = self._block()
+        self._expect("else")
+        otherwise = self._if() if self._is("if") else self._block()
+        return Conditional(condition, then, otherwise, self._count(token))
+
+    def _block(self) -> Node:
+        self._expect("{")
+        node = self._sequence()
+        self._expect("}")
         return node
 
     def _binaries(self, left: Node, precedence: int) -> Node:
@@ -240,7 +277,7 @@ class _Parser:
             operand = self._expression(_UNARY[token.text])
             return self._postfix(Unary(_SPELLING.get(token.text, token.text), operand, self._count(token)))
         if self._take("("):
-            node = self._expression(0)
+            node = self._sequence()
             self._expect(")")
             return self._postfix(node)
         if self._closures and (self._is("#") or self._is(".")):
@@ -253,10 +290,8 @@ class _Parser:
 
     def _pointer(self, token: Token) -> Node:
         name = ""
-        if self._take("#") and self._current.kind is TokenKind.NAME and self._current.position == token.position + 1:
+        if self._take("#") and self._current.kind is TokenKind.NAME:
             name = self._next().text
-            if name not in ("index", "acc"):
-                raise self._error(f"unknown pointer #{name}", token)
         return Pointer(name, self._count(token))
 
     def _operand(self, token: Token) -> Node:
@@ -310,7 +345,7 @@ class _Parser:
             return key
         if token.kind is TokenKind.STRING:
             return Literal(self._next().value, self._count(token))
-        if token.kind in (TokenKind.NUMBER, TokenKind.NAME) or token.text in WORD_OPERATORS:
+        if token.kind in (TokenKind.NUMBER, TokenKind.NAME):
             return Literal(self._next().text, self._count(token))
         raise self._error(
             "a map key must be a quoted string, a number, a identifier, or an expression enclosed in parentheses", token
@@ -322,6 +357,8 @@ class _Parser:
         self._expect("(")
         takes = _CLOSURES.get(name.text)
         arguments = (*first, *self._until(")")) if takes is None else self._closure_arguments(takes, first)
+        if name.text in _FLOAT_FUNCTIONS:
+            arguments = tuple(map(_as_float, arguments))
         return Call(name.text, arguments, self._count(name))
 
     def _closure_arguments(self, takes: tuple[_Takes, ...], first: tuple[Node, ...]) -> tuple[Node, ...]:
@@ -346,34 +383,40 @@ class _Parser:
         start = self._current
         braces = self._take("{")
         self._closures += 1
-        body = self._expression(0)
+        body = self._sequence() if braces else self._expression(0)
         self._closures -= 1
         if braces:
             self._expect("}")
         return Closure(body, self._count(start))
 
     def _postfix(self, node: Node) -> Node:
-        """Members, indices, slices and calls; in a closure `.name` comes here as a pointer with its dot still to be read."""
-        optional_seen = False
+        """Members, indices, slices and calls; in a closure `.name` comes here as a pointer with its dot still to be read.
+
+        What `?.` may cut short reaches over the names that follow, but not over `[index]`: `a?.b[0]` fails when a is nil.
+        """
         while True:
             token = self._current
             if self._is(".") or self._is("?."):
                 self._next()
                 optional = token.text == "?."
-                optional_seen = optional_seen or optional
                 node = self._index(node, optional=True) if optional and self._take("[") else self._member(node, optional=optional)
             elif self._take("["):
                 node = self._index(node, optional=False)
             else:
-                return Chain(node, self._count(token)) if optional_seen else node
+                return node
 
     def _member(self, base: Node, *, optional: bool) -> Node:
         name = self._next()
         if name.kind is not TokenKind.NAME and name.text not in WORD_OPERATORS:
             raise self._error("expected name", name)
+        chained = isinstance(base, Chain)
+        inner = base.body if isinstance(base, Chain) else base
+        node: Node
         if self._take("("):
-            return MethodCall(base, name.text, self._until(")"), optional, self._count(name))
-        return Member(base, Literal(name.text, self._count(name)), optional, self._count(name))
+            node = MethodCall(inner, name.text, self._until(")"), optional, self._count(name))
+        else:
+            node = Member(inner, Literal(name.text, self._count(name)), optional, self._count(name))
+        return Chain(node, self._count(name)) if chained or optional else node
 
     def _index(self, base: Node, *, optional: bool) -> Node:
         token = self._current
@@ -387,4 +430,18 @@ class _Parser:
             self._expect("]")
             return Slice(base, start, end, self._count(token))
         self._expect("]")
-        return Member(base, start, optional, self._count(token))
+        node = Member(base, start, optional, self._count(token))
+        return Chain(node, self._count(token)) if optional else node
+
+
+def _as_float(node: Node) -> Node:
+    """Turn the integer literals of a sum or product into floats, where a function wants a float."""
+    match node:
+        case Literal(int() as value, position) if not isinstance(value, bool):
+            return Literal(float(value), position)
+        case Unary(operator, operand, position) if operator != "!":
+            return Unary(operator, _as_float(operand), position)
+        case Binary("+" | "-" | "*" as operator, left, right, position):
+            return Binary(operator, _as_float(left), _as_float(right), position)
+        case _:
+            return node

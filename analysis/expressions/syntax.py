@@ -51,7 +51,7 @@ class Binary:
 
 @dataclass(frozen=True, slots=True)
 class Conditional:
-    """`condition ? then : otherwise`."""
+    """`condition ? then : otherwise`, and `if condition { then } else { otherwise }`."""
 
     condition: Node
     then: Node
@@ -131,6 +131,39 @@ class MapOf:
     position: int
 
 
+@dataclass(frozen=True, slots=True)
+class Let:
+    """`let name = value; body`."""
+
+    name: str
+    value: Node
+    body: Node
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """`a; b`: the value is that of the last."""
+
+    items: tuple[Node, ...]
+    position: int
+
+
 Node: TypeAlias = (
-    Literal | Name | Pointer | Unary | Binary | Conditional | Member | Slice | Chain | Call | MethodCall | Closure | ListOf | MapOf
+    Literal
+    | Name
+    | Pointer
+    | Unary
+    | Binary
+    | Conditional
+    | Member
+    | Slice
+    | Chain
+    | Call
+    | MethodCall
+    | Closure
+    | ListOf
+    | MapOf
+    | Let
+    | Sequence
 )

@@ -43,7 +43,7 @@ _TOKEN = re.compile(
     r"""
       (?P<space>\s+|//[^\n]*|/\*.*?\*/)
     | (?P<number>0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+
-        |(?:[0-9][0-9_]*(?:\.(?!\.)[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)
+        |(?:[0-9][0-9_]*(?:\.(?!\.)[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9_]+)?)
     | (?P<name>[^\W\d][\w$]*|\$[\w$]*)
     | (?P<raw>`(?:[^`]|``)*`)
     | (?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
@@ -57,7 +57,7 @@ _ESCAPE = re.compile(
     r"|(?P<octal>[0-3][0-7]{2})|(?P<simple>.))",
     re.DOTALL,
 )
-_SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"} | {mark: mark for mark in "\\'\"`"}
+_SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"} | {"\\": "\\"}
 
 
 def tokens(text: str) -> list[Token]:
@@ -105,7 +105,7 @@ def _token(match: re.Match[str], text: str) -> Token | None:
         case "raw":
             return Token(TokenKind.STRING, source, position, source[1:-1].replace("``", "`"))
         case "string":
-            return Token(TokenKind.STRING, source, position, _unescape(source[1:-1], position, text))
+            return Token(TokenKind.STRING, source, position, _unescape(source, position, text))
         case "bracket":
             return Token(TokenKind.BRACKET, source, position)
         case _:
@@ -133,19 +133,25 @@ def _number(source: str, position: int, text: str) -> int | float:
     return value
 
 
-def _unescape(body: str, position: int, text: str) -> str:
+def _unescape(source: str, position: int, text: str) -> str:
+    """Return what a quoted string means; a quote may be escaped only inside quotes of its own kind."""
+    quote, body = source[0], source[1:-1]
     if "\\" not in body:
         return body
 
     def meaning(match: re.Match[str]) -> str:
         groups = match.groupdict()
         if groups["simple"] is not None:
+            if groups["simple"] == quote:
+                return quote
             if groups["simple"] not in _SIMPLE:
                 raise ExpressionError(f"unknown escape \\{groups['simple']} in a string", position=position, text=text)
             return _SIMPLE[groups["simple"]]
         hexadecimal = groups["x"] or groups["brace"] or groups["u"] or groups["U"]
         code = int(hexadecimal, 16) if hexadecimal else int(groups["octal"], 8)
-        if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+        if 0xD800 <= code <= 0xDFFF:
+            return "\ufffd"
+        if code > 0x10FFFF:
             raise ExpressionError(f"no character has the code {code:x}", position=position, text=text)
         return chr(code)
 
