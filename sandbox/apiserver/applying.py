@@ -93,11 +93,11 @@ def _merged(call: Call, current: Body, config: Body) -> tuple[Body, dict[Manager
     _refuse_conflicts(call, entries, difference(changed, _applied_by_client(call, current)))
     gone = vanished(vanished(mine.fields, fields), others)
     merged = removed(schema, merged, gone, others)
-    _renew_last_applied(call, merged, config)
     entries = {
         other: Owned(difference(owned.fields, compare(schema, before, merged).set), owned.time) for other, owned in entries.items()
     }
     entries[who] = mine if mine.fields == fields else Owned(fields, call.core.timestamp())
+    _renew_last_applied(call, merged, config)  # after ownership: kubectl finds who applied before by the owner of the annotation
     metadata = {
         **{name: value for name, value in current["metadata"].items() if name not in _owned_names(before)},
         **merged.get("metadata", {}),
