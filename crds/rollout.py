@@ -1,7 +1,7 @@
 """The spec of kind Rollout and its two strategies; `Rollout` itself.
 
-Optional fields are as written. `*_or_default` properties give what applies when one is left out; that is never stored, except
-`replicas`, which the controller writes as 1. Must not: judge; see rollouts/rollout/validation.py.
+Optional fields are as written; what applies when one is left out is said in rollouts/rollout/settings.py.
+Must not: judge; see rollouts/rollout/validation.py.
 """
 
 from __future__ import annotations
@@ -66,16 +66,6 @@ class CanaryStrategy(Model):
     ping_pong: PingPong | None = None
     min_pods_per_replica_set: Int32 | None = None
     replica_progress_threshold: ReplicaProgressThreshold | None = None
-
-    @property
-    def max_surge_or_default(self) -> int | str:
-        """Pods above `replicas`: a number, or a string that is a percentage even without the sign."""
-        return "25" if self.max_surge is None else self.max_surge
-
-    @property
-    def max_unavailable_or_default(self) -> int | str:
-        """Pods that may be missing: a number, or a string that is a percentage even without the sign."""
-        return "25" if self.max_unavailable is None else self.max_unavailable
 
 
 class BlueGreenStrategy(Model):
@@ -142,26 +132,6 @@ class RolloutSpec(Model):
     progress_deadline_abort: bool | None = None
     restart_at: Time | None = None
     analysis: AnalysisHistory | None = None
-
-    @property
-    def replicas_or_default(self) -> int:
-        """Pods wanted."""
-        return 1 if self.replicas is None else self.replicas
-
-    @property
-    def min_ready_seconds_or_default(self) -> int:
-        """Seconds a pod has to be ready before it is available."""
-        return self.min_ready_seconds or 0
-
-    @property
-    def progress_deadline_seconds_or_default(self) -> int:
-        """Seconds without progress after which an update counts as stuck."""
-        return 600 if self.progress_deadline_seconds is None else self.progress_deadline_seconds
-
-    @property
-    def revision_history_limit_or_default(self) -> int:
-        """Old ReplicaSets without pods to keep."""
-        return 10 if self.revision_history_limit is None else self.revision_history_limit
 
 
 class Rollout(Resource):

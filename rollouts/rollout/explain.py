@@ -8,55 +8,70 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from kube.kinds import DESTINATION_RULE, INGRESS, VIRTUAL_SERVICE
+from kube.objects import is_deleting
 from kube.plan import Create, Delete, Evict, Patch, Plan, Write
-from rollouts.engine.steps import describe
+from rollouts.engine.steps import Steps, describe
 from rollouts.rollout.plan import find_problems, plan
-from rollouts.rollout.settings import Settings
 from rollouts.rollout.snapshot import Snapshot
 
 
 def explain(snapshot: Snapshot, now: datetime) -> list[str]:
     """Return the sentences: where the update stands, what is waited for, what is written next, what comes after."""
-    problems = find_problems(snapshot)
+    if is_deleting(snapshot.rollout):
+        return ["It is being deleted: its ReplicaSets go with it, and Services and routes are released."]
+    problems, wanted = find_problems(snapshot), plan(snapshot, now)
+    writes = [f"Next: {_says(write)}." for stage in wanted.stages for write in stage.writes]
     if problems:
-        return ["The spec is invalid, so nothing happens until it is mended:", *(f"  {one}" for one in problems)]
-    wanted = plan(snapshot, now)
+        goes_on = (
+            "only what brings users back to stable or keeps them there goes on" if snapshot.reading.settings else "nothing happens"
+        )
+        return [f"The spec is invalid; {goes_on} until it is mended:", *(f"  {one}" for one in problems), *writes]
     return [
         *_standing(snapshot, wanted),
-        *(f"Waiting: {reason.text}{_until(reason.until, now)}." for reason in wanted.reasons),
-        *(f"Next: {_says(write)}." for stage in wanted.stages for write in stage.writes),
+        *(f"{reason.text[:1].upper()}{reason.text[1:]}{_until(reason.until, now)}." for reason in wanted.reasons),
+        *writes,
         *_ahead(snapshot, wanted),
     ]
 
 
 def _standing(snapshot: Snapshot, wanted: Plan) -> Iterator[str]:
-    status, settings = wanted.status or {}, Settings.of(snapshot.rollout)
+    status, steps = wanted.status or {}, _steps(snapshot)
     message = f": {status['message']}" if status.get("message") else ""
     yield f"{status.get('phase', 'Unknown')}{message}."
-    index, total = status.get("currentStepIndex"), len(settings.steps)
-    if index is not None and index < total:
-        yield f"At step {index + 1} of {total} ({describe(settings.steps[index])})."
-    elif total:
-        yield f"All {total} steps are done."
+    if not status.get("stableRS"):
+        yield "This is the first version: it goes straight to all pods, steps begin with the next one."
+        return
+    index = status.get("currentStepIndex")
+    if index is not None and index < len(steps) and not status.get("abort"):
+        yield f"At step {index + 1} of {len(steps)} ({describe(steps[index])})."
+    elif steps and not status.get("abort"):
+        yield f"All {len(steps)} steps are done."
     weights = (status.get("canary") or {}).get("weights")
     if weights:
-        yield f"Traffic: {weights['canary']['weight']} to the new version, {weights['stable']['weight']} to stable."
+        canary, stable = weights["canary"]["weight"], weights["stable"]["weight"]
+        yield f"Traffic: {canary} to the new version, {stable} to stable." if canary else "Traffic: everybody is on stable."
+
+
+def _steps(snapshot: Snapshot) -> Steps:
+    settings = snapshot.reading.settings
+    return settings.steps if settings else ()
 
 
 def _ahead(snapshot: Snapshot, wanted: Plan) -> Iterator[str]:
-    status, settings = wanted.status or {}, Settings.of(snapshot.rollout)
+    status = wanted.status or {}
     if status.get("abort"):
         yield "The update was aborted: retry it, or change the template back to the stable version."
         return
     index = status.get("currentStepIndex")
-    if index is None or status.get("stableRS") == status.get("currentPodHash"):
+    if index is None or not status.get("stableRS") or status["stableRS"] == status.get("currentPodHash"):
         return
-    after = [describe(step) for step in settings.steps[index + 1 :]]
+    after = [describe(step) for step in _steps(snapshot)[index + 1 :]]
     yield "After that: " + ", then ".join([*after, "promotion"]) + "."
 
 
 def _until(moment: datetime | None, now: datetime) -> str:
-    return f", for another {duration_text(moment - now)}" if moment is not None else ""
+    return f" ({duration_text(moment - now)} left)" if moment is not None else ""
 
 
 def duration_text(left: timedelta) -> str:
@@ -77,5 +92,13 @@ def _says(write: Write) -> str:
             return f"evict {write.ref}"
         case Patch(patch={"spec": {"replicas": int(replicas)}}):
             return f"scale {write.ref} to {replicas}"
+        case Patch(patch={"metadata": {"annotations": {"rollout.argoproj.io/revision": revision}}}):
+            return f"number {write.ref} as revision {revision}"
+        case Patch(patch={"spec": {"selector": {"rollouts-pod-template-hash": version}}}):
+            return f"point {write.ref} at version {version}"
+        case Patch(patch={"spec": {"terminate": True}}):
+            return f"stop {write.ref}"
+        case Patch() if write.ref.kind in (INGRESS, VIRTUAL_SERVICE, DESTINATION_RULE):
+            return f"change who is sent where in {write.ref}"
         case Patch():
             return f"change {write.ref}"

@@ -15,6 +15,7 @@ from rollouts.engine.replicas import surge_and_unavailable
 from rollouts.engine.steps import Steps
 from rollouts.engine.templates import hash_of
 
+DEFAULT_PROGRESS_DEADLINE_SECONDS = 600
 DEFAULT_DELAY = timedelta(seconds=30)
 
 
@@ -77,10 +78,12 @@ class Settings:
         spec = rollout["spec"]
         canary = (spec.get("strategy") or {}).get("canary") or {}
         routing = canary.get("trafficRouting") or {}
-        replicas = _or(spec.get("replicas"), 1)
+        replicas = or_default(spec.get("replicas"), 1)
         routers = {key: value for key, value in routing.items() if key not in ("managedRoutes", "maxTrafficWeight") and value}
         surge, unavailable = surge_and_unavailable(
-            replicas=replicas, surge=_or(canary.get("maxSurge"), "25"), unavailable=_or(canary.get("maxUnavailable"), "25")
+            replicas=replicas,
+            surge=or_default(canary.get("maxSurge"), "25"),
+            unavailable=or_default(canary.get("maxUnavailable"), "25"),
         )
         dynamic = bool(canary.get("dynamicStableScale"))
         abort_seconds = canary.get("abortScaleDownDelaySeconds")
@@ -90,25 +93,25 @@ class Settings:
             min_ready=timedelta(seconds=spec.get("minReadySeconds") or 0),
             template=spec.get("template") or {},
             selector=spec.get("selector") or {},
-            revision_history_limit=_or(spec.get("revisionHistoryLimit"), 10),
+            revision_history_limit=or_default(spec.get("revisionHistoryLimit"), 10),
             paused=bool(spec.get("paused")),
-            progress_deadline=timedelta(seconds=_or(spec.get("progressDeadlineSeconds"), 600)),
+            progress_deadline=timedelta(seconds=or_default(spec.get("progressDeadlineSeconds"), DEFAULT_PROGRESS_DEADLINE_SECONDS)),
             progress_deadline_abort=bool(spec.get("progressDeadlineAbort")),
             restart_at=parse_time(spec.get("restartAt")),
             rollback_window=(spec.get("rollbackWindow") or {}).get("revisions") or 0,
-            successful_runs=_or((spec.get("analysis") or {}).get("successfulRunHistoryLimit"), 5),
-            unsuccessful_runs=_or((spec.get("analysis") or {}).get("unsuccessfulRunHistoryLimit"), 5),
+            successful_runs=or_default((spec.get("analysis") or {}).get("successfulRunHistoryLimit"), 5),
+            unsuccessful_runs=or_default((spec.get("analysis") or {}).get("unsuccessfulRunHistoryLimit"), 5),
             steps=tuple(canary.get("steps") or ()),
             steps_hash=hash_of(canary["steps"]) if canary.get("steps") else "",
             stable_service=canary.get("stableService"),
             canary_service=canary.get("canaryService"),
             routers=routers,
             managed_routes=tuple(route["name"] for route in routing.get("managedRoutes") or ()),
-            total_weight=_or(routing.get("maxTrafficWeight"), 100),
+            total_weight=or_default(routing.get("maxTrafficWeight"), 100),
             surge=surge,
             unavailable=unavailable,
             background=background if background and background.get("templates") else None,
-            starting_step=_or((background or {}).get("startingStep"), 0),
+            starting_step=or_default((background or {}).get("startingStep"), 0),
             canary_metadata=canary.get("canaryMetadata") or {},
             stable_metadata=canary.get("stableMetadata") or {},
             scale_down_delay=timedelta(0) if dynamic else _delay(canary.get("scaleDownDelaySeconds")),
@@ -121,7 +124,8 @@ class Settings:
         )
 
 
-def _or(value: Any, default: Any) -> Any:
+def or_default(value: Any, default: Any) -> Any:
+    """Return what was given, or what applies when nothing was."""
     return default if value is None else value
 
 

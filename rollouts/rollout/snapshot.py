@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analysis.templates import TemplateRef
 from kube.objects import Object, annotations_of, is_deleting, labels_of, name_of, parse_time, uid_of
 from rollouts.engine.names import EPHEMERAL_METADATA, POD_TEMPLATE_HASH, REVISION, SCALE_DOWN_DEADLINE
 from rollouts.engine.replicas import Side
-from rollouts.rollout.reading import Reading
 from routers.base import Objects
+
+if TYPE_CHECKING:
+    from rollouts.rollout.reading import Reading  # loads the models, which the command line has no time for
 
 
 @dataclass(frozen=True, slots=True)

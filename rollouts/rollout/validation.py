@@ -14,6 +14,7 @@ from crds.reading import Malformed, read
 from crds.rollout import RolloutSpec
 from kube.objects import Object, parse_time
 from rollouts.rollout.problems import Problem, forbidden, invalid_text, required
+from rollouts.rollout.settings import DEFAULT_PROGRESS_DEADLINE_SECONDS, or_default
 from rollouts.rollout.unserved import unserved_fields
 from rollouts.rollout.validation_canary import canary_problems
 
@@ -57,7 +58,8 @@ def _numbers(spec: RolloutSpec) -> Iterator[Problem]:
     ):
         if value is not None and value < 0:
             yield Problem(f"spec.{field}", "must be greater than or equal to 0", value)
-    deadline, ready = spec.progress_deadline_seconds_or_default, spec.min_ready_seconds_or_default
+    deadline = or_default(spec.progress_deadline_seconds, DEFAULT_PROGRESS_DEADLINE_SECONDS)
+    ready = spec.min_ready_seconds or 0
     if deadline <= ready:
         yield Problem("spec.progressDeadlineSeconds", f"must be greater than minReadySeconds ({ready})", deadline)
     if spec.restart_at is not None and not _is_time(spec.restart_at):
