@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any, TypeAlias
 
 from crds.durations import parse_pause
-
 from rollouts.engine.replicas import weighted
 from routers.base import HeaderRoute, MirrorRoute
 
