@@ -68,7 +68,7 @@ def _core() -> Iterable[Resource]:
         categories=("all",),
         strategy=Strategy(graceful=True),
         field_labels=_POD_FIELDS,
-        subresources=frozenset({"status", "eviction", "binding", "log", "exec", "ephemeralcontainers", "resize"}),
+        subresources=frozenset({"status", "eviction", "binding", "log", "exec", "attach", "portforward", "ephemeralcontainers", "resize"}),
     )
     yield one(
         "Service",

@@ -26,6 +26,8 @@ VERSION = {
     "compiler": "python",
     "platform": "any",
 }
+_EMPTY_SWAGGER = b"\x0a\x032.0"
+"""An OpenAPI v2 document in protobuf that has its version (field 1) and nothing else."""
 
 
 def page_of(server: ApiServer, request: Request) -> Answer:
@@ -52,6 +54,8 @@ def page_of(server: ApiServer, request: Request) -> Answer:
             return discovery.group(server.registry, group)
         case ["apis", group, version]:
             return discovery.resources(server.registry, group, version)
+        case ["openapi", "v2"]:
+            return _old_openapi(request)
         case ["openapi", "v3"]:
             return json_answer(server.openapi.index())
         case ["openapi", "v3", *place]:
@@ -59,6 +63,16 @@ def page_of(server: ApiServer, request: Request) -> Answer:
         case [""]:
             return json_answer({"paths": ["/api", "/apis", "/healthz", "/livez", "/readyz", "/version"]})
     raise failures.no_such_resource()
+
+
+def _old_openapi(request: Request) -> Answer:
+    """Answer `/openapi/v2`, which kubectl asks for before it sends a List: a description of nothing, which it takes as "checks nothing".
+
+    The items of the List are then checked by the server when they come.
+    """
+    if "protobuf" in request.accept:
+        return Answer(body=_EMPTY_SWAGGER, content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
+    return json_answer({"swagger": "2.0", "info": {"title": "rollouts sandbox", "version": VERSION["gitVersion"]}, "paths": {}})
 
 
 def _debug(server: ApiServer, request: Request, path: str) -> Answer:

@@ -97,6 +97,31 @@ def test_an_object_applied_by_the_client_moves_to_server_side_apply_without_conf
     assert server.kubectl("get", "deploy", "web", "-n", ns, "-o", env) == "B"
 
 
+@pytest.mark.parametrize("verb", ["create", "apply"])
+def test_a_list_of_objects_is_taken_as_kubectl_get_prints_it(server: Process, ns: str, verb: str) -> None:
+    items = [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}} for name in ("a", "b")]
+    listing = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+    printed = server.kubectl(verb, "-n", ns, "-f", "-", stdin=listing)
+
+    assert printed == "configmap/a created\nconfigmap/b created\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(("exec", "p", "--", "ls"), id="exec"),
+        pytest.param(("attach", "p"), id="attach"),
+        pytest.param(("port-forward", "p", ":80"), id="portforward"),
+    ],
+)
+def test_what_needs_a_container_is_refused_with_a_reason(server: Process, ns: str, command: tuple[str, ...]) -> None:
+    server.kubectl("run", "p", "--image=i:1", "--port=80", "-n", ns)
+    server.kubectl("patch", "pod", "p", "-n", ns, "--subresource=status", "--type=merge", "-p", '{"status": {"phase": "Running"}}')
+
+    assert "the sandbox's pods are local processes" in server.kubectl("-n", ns, *command, fails=True)
+
+
 def test_a_misspelt_field_is_refused_without_asking_for_validation(server: Process, ns: str) -> None:
     refused = server.kubectl("apply", "-n", ns, "-f", "-", stdin=WEB.replace("replicas:", "replica:"), fails=True)
 
