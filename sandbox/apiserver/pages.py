@@ -66,7 +66,7 @@ def page_of(server: ApiServer, request: Request) -> Answer:
 
 
 def _old_openapi(request: Request) -> Answer:
-    """Answer `/openapi/v2`, which kubectl asks for before it sends a List: a description of nothing, which it takes as "checks nothing".
+    """Answer `/openapi/v2`, which kubectl asks for before it sends a List: a description of nothing, so that it checks nothing.
 
     The items of the List are then checked by the server when they come.
     """
