@@ -225,8 +225,11 @@ def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _retries() -> Retry:
+    """Ask a busy server again, not one that is not there or too slow: somebody is waiting."""
     return Retry(
         total=2,
+        connect=0,
+        read=False,
         backoff_factor=0.2,
         status_forcelist=(503,),
         allowed_methods=("GET",),

@@ -59,11 +59,12 @@ def replay(metric: Metric, source: Source, period: Period) -> Replayed:
     if erred and finer != asked:
         fine, _, _ = _measure(metric, source, finer, kind=probe.kind)
     timing = {"interval": interval_of(metric), "run_for": period.run_for}
+    found = runs(metric, fine, **timing)
     return Replayed(
         metric=metric,
         measured=coarse,
-        runs=runs(metric, fine, **timing),
-        suggestion=suggest(metric, fine, kind=probe.kind, **timing),
+        runs=found,
+        suggestion=suggest(metric, fine, found, kind=probe.kind, **timing),
         series=series,
         warnings=tuple(dict.fromkeys((*probe.warnings, *warnings))),
         retries_are_exact=not erred or 10_000 % fine.asked.moments.step_ms == 0,

@@ -28,6 +28,7 @@ CODES = {phase: code for code, phase in enumerate(PHASES)}
 _MEASURED = 4
 """The first so many of `PHASES` are those of measurements."""
 _RUNNING = CODES[Phase.RUNNING]
+_ROOM = 256
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -168,7 +169,9 @@ class _Walk:
     """The last moment at which each run may measure; None: until its count is reached."""
     _states: dict[Counters, int] = field(default_factory=dict)
     _counted: list[Counters] = field(default_factory=list)
-    _next: NDArray[np.int64] = field(default_factory=lambda: np.full((64, _MEASURED), -1, dtype=np.int64))
+    _next: Places = field(default_factory=lambda: np.full(_ROOM * _MEASURED, -1, dtype=np.int64))
+    """The state after each pair of a state and the phase of a measurement; -1 where it is not known yet."""
+    _over: Flags = field(default_factory=lambda: np.zeros(_ROOM, dtype=np.bool_))
     _phases: list[int] = field(default_factory=list)
 
     def walk(self, *, stride: int, retry: int) -> tuple[Codes, Places]:
@@ -179,11 +182,10 @@ class _Walk:
         going = np.flatnonzero(at <= bound)
         while going.size:
             codes = self.measured[at[going]]
-            state[going] = self._after(state[going], codes)
+            state[going] = reached = self._after(state[going], codes)
             ends[going] = at[going]
             at[going] += np.where(codes == CODES[Phase.ERROR], retry, stride)
-            over = np.array(self._phases, dtype=np.int8)[state[going]] < _MEASURED
-            going = going[~over & (at[going] <= bound[going])]
+            going = going[~self._over[reached] & (at[going] <= bound[going])]
         return self._verdicts(state), ends
 
     def _verdicts(self, state: Places) -> Codes:
@@ -196,24 +198,28 @@ class _Walk:
 
     def _after(self, state: Places, codes: Codes) -> Places:
         """Return the states after one more measurement each; pairs not seen before are counted and assessed."""
-        found = self._next[state, codes]
-        if (found < 0).any():
-            for pair in np.unique(np.stack([state[found < 0], codes[found < 0]]), axis=1).T.tolist():
-                self._learn(pair[0], pair[1])
-            found = self._next[state, codes]
+        pairs = state * _MEASURED + codes
+        found: Places = self._next[pairs]
+        if found.min() < 0:
+            for pair in np.unique(pairs[found < 0]).tolist():
+                self._learn(pair)
+            found = self._next[pairs]
         return found
 
-    def _learn(self, state: int, code: int) -> None:
-        number = self._number(_essence(self.metric, self._counted[state].plus(PHASES[code])))
-        self._next[state, code] = number
+    def _learn(self, pair: int) -> None:
+        before, code = divmod(pair, _MEASURED)
+        number = self._number(_essence(self.metric, self._counted[before].plus(PHASES[code])))
+        self._next[pair] = number
 
     def _number(self, counters: Counters) -> int:
         if counters not in self._states:
             self._states[counters] = len(self._counted)
             self._counted.append(counters)
             self._phases.append(CODES[assess(self.metric, counters, terminating=False).phase])
-            if len(self._counted) > len(self._next):
+            if len(self._counted) > len(self._over):
                 self._next = np.concatenate([self._next, np.full_like(self._next, -1)])
+                self._over = np.concatenate([self._over, np.zeros_like(self._over)])
+            self._over[len(self._counted) - 1] = self._phases[-1] < _MEASURED
         return self._states[counters]
 
 

@@ -95,13 +95,16 @@ def comparison_of(metric: Metric) -> Comparison | None:
     return Comparison(given[0][0], found["index"] or "", found["operator"], float(found["number"]))
 
 
-def suggest(metric: Metric, judged: Judged, *, interval: timedelta, run_for: timedelta, kind: str) -> Suggestion:
-    """Look for limits and thresholds under which less than `TARGET` of the same runs would have failed."""
+def suggest(metric: Metric, judged: Judged, before: Runs, *, interval: timedelta, run_for: timedelta, kind: str) -> Suggestion:
+    """Look for limits and thresholds under which less than `TARGET` of the same runs would have failed.
+
+    `before` are the runs as the metric is written.
+    """
 
     def again(metric: Metric, judged: Judged) -> Runs:
         return runs(metric, judged, interval=interval, run_for=run_for)
 
-    if again(metric, judged).share(Phase.FAILED) < TARGET:
+    if before.share(Phase.FAILED) < TARGET:
         return Suggestion()
     return Suggestion(_limit(metric, judged, again, interval), _threshold(metric, judged, again, kind))
 
