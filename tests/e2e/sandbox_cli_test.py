@@ -126,6 +126,17 @@ def test_ctrl_c_stops_a_sandbox_in_the_foreground(state: StateFolder) -> None:
     assert_nothing_is_left(processes, addresses)
 
 
+def test_a_sandbox_in_the_foreground_ends_with_a_terminal_that_is_killed(state: StateFolder) -> None:
+    with rollouts.start("sandbox", "up", "--prometheus", "none", "--state", str(state.path)) as running:
+        assert running.stdout is not None
+        assert any("Ctrl-C" in line for line in running.stdout)
+        processes, addresses = everything_of(state)
+        running.kill()
+    eventually(lambda: not any(one.alive for one in processes), what="everything ends")
+    assert_nothing_is_left(processes, addresses)
+    eventually(lambda: not state.path.exists(), what="the folder is cleaned")
+
+
 def test_a_second_sandbox_in_the_same_folder_is_refused_and_the_first_goes_on(state: StateFolder) -> None:
     up(state)
     second = rollouts.run("sandbox", "up", "--detach", "--state", str(state.path))
