@@ -12,7 +12,7 @@ from rollouts.engine.names import DESIRED_REPLICAS, SCALE_DOWN_DEADLINE
 from rollouts.engine.replicas import Counts, Side, basic_scale, drain_others
 from rollouts.rollout.draft import Draft, Order
 from rollouts.rollout.revisions import create_replica_set
-from rollouts.rollout.services import nobody_on_canary, selected_hash
+from rollouts.rollout.services import holds_users, nobody_on_canary, selected_hash
 from rollouts.rollout.snapshot import ReplicaSet
 from rollouts.rollout.targets import lifted, pods_for, wanted_counts
 
@@ -55,7 +55,7 @@ def _basic(draft: Draft) -> Counts:
     """Without a router: within surge and availability, older ReplicaSets first."""
     settings = draft.settings
     stable = draft.stable.side if draft.stable and not draft.fully_promoted else NOTHING
-    return basic_scale(
+    counts = basic_scale(
         replicas=settings.replicas,
         target=wanted_counts(draft),
         new=draft.new.side if draft.new else NOTHING,
@@ -64,6 +64,15 @@ def _basic(draft: Draft) -> Counts:
         surge=settings.surge,
         unavailable=settings.unavailable,
     )
+    return Counts(_kept_for_users(draft, draft.new, counts.canary), _kept_for_users(draft, draft.stable, counts.stable))
+
+
+def _kept_for_users(draft: Draft, replica_set: ReplicaSet | None, pods: int) -> int:
+    """Leave one pod to a version that the stable Service selects, as long as pods are wanted and may not all be missing."""
+    settings = draft.settings
+    if pods or replica_set is None or not replica_set.wanted or settings.replicas <= settings.unavailable:
+        return pods
+    return 1 if holds_users(draft, replica_set) else 0
 
 
 def _routed(draft: Draft) -> Counts:

@@ -15,11 +15,30 @@ from rollouts.rollout.snapshot import ReplicaSet
 
 def switch_services(draft: Draft) -> None:
     """Point each Service at the version whose users it is to have."""
-    if draft.stable is not None:
-        _switch(draft, draft.settings.stable_service, draft.stable)
+    target = _stable_target(draft)
+    if target is not None:
+        _switch(draft, draft.settings.stable_service, target)
     target = _canary_target(draft)
     if target is not None:
         _switch(draft, draft.settings.canary_service, target)
+
+
+def _stable_target(draft: Draft) -> ReplicaSet | None:
+    """Return what the stable Service is to select.
+
+    Without a router the last old pods go before the promotion, so past the last step the Service moves as soon as the new
+    version could do with its own pods (upstream leaves it without any endpoint for that moment).
+    """
+    settings, new = draft.settings, draft.new
+    if settings.routed or new is None or draft.is_first or draft.aborted or draft.index < len(settings.steps):
+        return draft.stable
+    return new if draft.new_available >= max(1, settings.replicas - settings.unavailable) else draft.stable
+
+
+def holds_users(draft: Draft, replica_set: ReplicaSet) -> bool:
+    """Tell whether the stable Service still selects a version, so that its last pod has to stay."""
+    service = draft.snapshot.services.get(draft.settings.stable_service or "")
+    return service is not None and selected_hash(service) == replica_set.hash
 
 
 def selected_hash(service: Object | None) -> str:

@@ -30,6 +30,7 @@ def report(draft: Draft) -> None:
     _set_paused(draft)
     _set_progressing(draft, before, complete=complete)
     _set_healthy(draft, healthy=complete)
+    _set_replica_failure(draft)
     draft.status["observedGeneration"] = str(draft.rollout["metadata"].get("generation", 0))
     phase, message = phase_of(draft.rollout, draft.status, routed=draft.settings.routed)
     draft.status["phase"] = phase
@@ -130,6 +131,19 @@ def _set_healthy(draft: Draft, *, healthy: bool) -> None:
         draft.condition("Healthy", "True", reason="RolloutHealthy", message="Rollout is healthy")
     elif condition.find(draft.status.get("conditions") or (), "Healthy"):
         draft.condition("Healthy", "False", reason="RolloutHealthy", message="Rollout is not healthy")
+
+
+def _set_replica_failure(draft: Draft) -> None:
+    """Pass on what keeps a ReplicaSet from making pods (a quota, an admission rule), the new version's first."""
+    sets = sorted(draft.all_sets, key=lambda one: draft.new is None or one.uid != draft.new.uid)
+    failures = [condition.find((one.obj.get("status") or {}).get("conditions") or (), "ReplicaFailure") for one in sets]
+    found = next((one for one in failures if one and one.get("status") == "True"), None)
+    conditions = draft.status.get("conditions") or ()
+    if found is None:
+        draft.status["conditions"] = condition.drop(conditions, "ReplicaFailure")
+        return
+    draft.because(f"a ReplicaSet cannot make pods: {found.get('message', '')}")
+    draft.condition("ReplicaFailure", "True", reason=str(found.get("reason", "")), message=str(found.get("message", "")))
 
 
 def _truth(value: bool) -> str:

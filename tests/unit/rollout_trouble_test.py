@@ -344,6 +344,63 @@ def test_without_surge_and_unavailability_one_pod_gives_way() -> None:
     assert min(fewest) == 3
 
 
+@pytest.mark.parametrize(
+    ("surge", "unavailable", "replicas"),
+    [
+        pytest.param(1, 0, 3, id="with surge"),
+        pytest.param(0, 1, 3, id="without surge"),
+        pytest.param(1, 0, 1, id="a single pod"),
+    ],
+)
+def test_a_stable_service_without_a_router_always_selects_pods(surge: int, unavailable: int, replicas: int) -> None:
+    """Also when the old pods go before the promotion, and on the way back."""
+    world = World()
+    world.apply(SERVICES)
+    canary = {"stableService": "shop", "canaryService": "shop-canary", "maxSurge": surge, "maxUnavailable": unavailable}
+    world.put(routed_rollout([{"setWeight": 50}, {"pause": {"duration": 10}}], canary, replicas=replicas))
+    world.settle()
+
+    def watch() -> None:
+        image = world.selected("shop")
+        behind = sum(ReplicaSet(one).available for one in world.all(REPLICA_SET) if world._image(one) == image)
+        assert behind, f"Service shop selects {image}, which has no available pod"
+
+    world.ready_after = timedelta(seconds=5)
+    world.after_write = watch
+    world.set_image("shop:2")
+    for _ in range(30):
+        world.settle(watch=watch)
+        world.now += timedelta(seconds=3)
+    assert (world.status()["phase"], world.selected("shop")) == ("Healthy", "shop:2")
+    assert world.sizes() == {"shop:1": 0, "shop:2": replicas}
+    world.set_image("shop:3")
+    world.settle(watch=watch)
+    world.now += timedelta(seconds=6)
+    world.settle(watch=watch)
+    world.patch_status({"abort": True})
+    for _ in range(10):
+        world.settle(watch=watch)
+        world.now += timedelta(seconds=3)
+    assert (world.selected("shop"), world.sizes()) == ("shop:2", {"shop:1": 0, "shop:2": replicas, "shop:3": 0})
+
+
+def test_a_replica_set_that_may_not_make_pods_says_why() -> None:
+    world = nginx_shop(STEPS)
+    world.broken.add("shop:2")
+    world.set_image("shop:2")
+    world.settle()
+    name = next(name_of(one) for one in world.all(REPLICA_SET) if world._image(one) == "shop:2")
+    failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota: pods"}
+    status = world.get(REPLICA_SET, name)["status"]
+    world.edit(REPLICA_SET, name, {"status": {**status, "conditions": [failure]}})
+    world.reconcile()
+    found = [one for one in world.status()["conditions"] if one["type"] == "ReplicaFailure"]
+    assert [(one["reason"], one["message"]) for one in found] == [("FailedCreate", "exceeded quota: pods")]
+    world.edit(REPLICA_SET, name, {"status": {"conditions": None}})
+    world.reconcile()
+    assert not [one for one in world.status()["conditions"] if one["type"] == "ReplicaFailure"]
+
+
 # -- pods ----------------------------------------------------------------------------------------------------------------------
 
 
