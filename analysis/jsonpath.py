@@ -2,6 +2,11 @@
 
 Owns `{$.a.b}` and its relatives: child, quoted child, index, slice, wildcard, recursive descent, union and filter. Must not:
 print templates with text around the path (`range`, `end` and several `{...}` are refused).
+
+Compared with k8s.io/client-go/util/jsonpath. More is served here than there: the braces and the `$` may be missing (there, such a
+template is plain text), names may stand in double quotes, dots in quoted names need no backslash, whole numbers compare with
+JSON's numbers in filters, and elements that lack a filter's key are passed over (both are errors there). Less is served: a filter
+must begin with `@`, a recursive descent needs a name, an index or `*`.
 """
 
 from __future__ import annotations
@@ -196,7 +201,7 @@ class _Reader:
     def _part(self) -> _Step:
         found: _Step
         if self.skip("*"):
-            found = _Wildcard()
+            found = _Range(None, None, 1)
         elif (quoted := self.take(_QUOTED)) is not None:
             found = _Child(_unquote(quoted[1] if quoted[1] is not None else quoted[2]))
         elif (window := self.take(_SLICE)) is not None:
@@ -270,7 +275,7 @@ def _step(step: _Step, value: Any, lenient: bool) -> Iterator[Any]:
         case _Index(at):
             return _index(at, value, lenient)
         case _Range():
-            return iter(_slice(step, value))
+            return iter(_slice(step, value, lenient))
         case _Wildcard():
             return iter(_children(value))
         case _Descent():
@@ -288,13 +293,14 @@ def _child(name: str, value: Any, lenient: bool) -> Iterator[Any]:
             return
         if not lenient:
             raise JSONPathError(f"{name} is not found")
-    elif isinstance(value, list) and not lenient:
-        raise JSONPathError(f"{name} is not found: there is a list here; write [0] or [*] before it")
+    elif not lenient:
+        hint = ": there is a list here; write [0] or [*] before it" if isinstance(value, list) else ""
+        raise JSONPathError(f"{name} is not found{hint}")
 
 
 def _index(at: int, value: Any, lenient: bool) -> Iterator[Any]:
     if not isinstance(value, list):
-        if not lenient:
+        if not lenient and value is not None:
             raise JSONPathError(f"[{at}] is applied to something that is not a list")
         return
     if -len(value) <= at < len(value):
@@ -303,10 +309,22 @@ def _index(at: int, value: Any, lenient: bool) -> Iterator[Any]:
         raise JSONPathError(f"array index out of bounds: index {at}, length {len(value)}")
 
 
-def _slice(window: _Range, value: Any) -> list[Any]:
+def _slice(window: _Range, value: Any, lenient: bool) -> list[Any]:
+    """The elements of a window, which must lie inside the list unless it is empty; null has no elements."""
     if not isinstance(value, list):
-        raise JSONPathError("a slice is applied to something that is not a list")
-    return value[window.start : window.end : window.step]
+        if lenient or value is None:
+            return []
+        raise JSONPathError("[*] or a slice is applied to something that is not a list; write .* for the values of an object")
+    length = len(value)
+    start, end = (edge + length if edge < 0 else edge for edge in (window.start or 0, length if window.end is None else window.end))
+    if start == end or lenient:
+        return value[max(start, 0) : max(end, 0) : window.step]
+    for index in (start, end - 1):
+        if not 0 <= index < length:
+            raise JSONPathError(f"array index out of bounds: index {index}, length {length}")
+    if start > end:
+        raise JSONPathError(f"starting index {start} is greater than ending index {end}")
+    return value[start : end : window.step]
 
 
 def _children(value: Any) -> list[Any]:

@@ -143,11 +143,6 @@ def _sort(context: Context, items: Any, order: str = "asc") -> list[Any]:
     return sorted_by(context, [(item, item) for item in items] if isinstance(items, list) else [], order)
 
 
-def _element(arguments: Sequence[Type]) -> Type:
-    """An empty list gives nil, so what is known of the elements holds only for what is there."""
-    return arguments[0].element or ANY
-
-
 def _same(arguments: Sequence[Type]) -> Type:
     return arguments[0] if arguments[0].kind is Kind.ARRAY else ARRAY
 
@@ -158,17 +153,17 @@ _HOLDERS = frozenset({Kind.ARRAY, Kind.MAP})
 COLLECTIONS: Mapping[str, Builtin] = table(
     Builtin("len", _len, (_WITH_LENGTH,), 1, INT),
     Builtin("type", _type, (ANYTHING,), 1, STRING),
-    Builtin("first", _end(0), (LIST,), 1, _element, lenient=True),
-    Builtin("last", _end(-1), (LIST,), 1, _element, lenient=True),
+    Builtin("first", _end(0), (LIST,), 1, ANY, lenient=True),
+    Builtin("last", _end(-1), (LIST,), 1, ANY, lenient=True),
     Builtin("get", _get, (_HOLDERS, ANYTHING), 2, _get_type, lenient=True),
     Builtin("take", _take, (LIST, INTEGER), 2, _same),
-    Builtin("keys", _keys, (TABLE,), 1, Type(Kind.ARRAY, STRING)),
+    Builtin("keys", _keys, (TABLE,), 1, ARRAY),
     Builtin("values", _values, (TABLE,), 1, ARRAY),
     Builtin("toPairs", _to_pairs, (TABLE,), 1, ARRAY),
     Builtin("fromPairs", _from_pairs, (LIST,), 1, MAP),
-    Builtin("reverse", _reverse, (LIST,), 1, _same),
-    Builtin("uniq", _uniq, (LIST,), 1, _same),
+    Builtin("reverse", _reverse, (LIST,), 1, ARRAY),
+    Builtin("uniq", _uniq, (LIST,), 1, ARRAY),
     Builtin("concat", _concat, (LIST,), 1, ARRAY, variadic=True),
     Builtin("flatten", _flatten, (LIST,), 1, ARRAY),
-    Builtin("sort", _sort, (LIST, TEXT), 1, _same, lenient=True),
+    Builtin("sort", _sort, (LIST, TEXT), 1, ARRAY, lenient=True),
 )

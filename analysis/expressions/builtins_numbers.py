@@ -19,7 +19,7 @@ from .values import Kind, go_float, go_type, kind_of
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(
-    r"[+-]?(?:(?:D(?:\.D?)?|\.D)(?:[eE][+-]?D)?|inf(?:inity)?|nan)".replace("D", r"[0-9](?:_?[0-9])*"), re.IGNORECASE | re.ASCII
+    r"[+-]?(?:(?:D(?:\.D?)?|\.D)(?:[eE][+-]?D)?|inf(?:inity)?|nan)".replace("D", r"(?:[0-9](?:_?[0-9])*)"), re.IGNORECASE | re.ASCII
 )
 _HEX_FLOAT = re.compile(r"[+-]?0[xX][0-9a-fA-F]*\.?[0-9a-fA-F]*[pP][+-]?[0-9]+")
 
@@ -76,7 +76,7 @@ def _float(_: Context, value: Any) -> float:
 
 
 def _abs(_: Context, value: Any) -> Any:
-    return wrap(abs(value)) if isinstance(value, int) else abs(value)
+    return wrap(abs(value)) if isinstance(value, int) else -value if value < 0 else value
 
 
 def _rounded(by: Callable[[float], float]) -> Callable[[Context, Any], float]:
@@ -148,8 +148,9 @@ def _of_first(arguments: Sequence[Type]) -> Type:
     return arguments[0]
 
 
-def _extreme_type(arguments: Sequence[Type]) -> Type:
-    return arguments[0] if arguments[0].kind in NUMBER and all(one == arguments[0] for one in arguments) else ANY
+def _aggregate_type(arguments: Sequence[Type]) -> Type:
+    """A list among the arguments leaves the type open; else it is that of the first."""
+    return arguments[0] if all(one.kind in NUMBER for one in arguments) else ANY
 
 
 _NUMBERS_OR_LISTS = frozenset({*NUMBER, Kind.ARRAY})
@@ -162,10 +163,10 @@ NUMBERS: Mapping[str, Builtin] = table(
     Builtin("round", _rounded(_half_away_from_zero), (NUMBER,), 1, FLOAT),
     Builtin("int", _int, (_CONVERTIBLE,), 1, INT),
     Builtin("float", _float, (frozenset({*NUMBER, Kind.STRING}),), 1, FLOAT),
-    Builtin("max", _extreme("max", ">"), (_NUMBERS_OR_LISTS,), 1, _extreme_type, variadic=True),
-    Builtin("min", _extreme("min", "<"), (_NUMBERS_OR_LISTS,), 1, _extreme_type, variadic=True),
-    Builtin("mean", _mean, (_NUMBERS_OR_LISTS,), 1, FLOAT, variadic=True),
-    Builtin("median", _median, (_NUMBERS_OR_LISTS,), 1, FLOAT, variadic=True),
+    Builtin("max", _extreme("max", ">"), (_NUMBERS_OR_LISTS,), 1, _aggregate_type, variadic=True),
+    Builtin("min", _extreme("min", "<"), (_NUMBERS_OR_LISTS,), 1, _aggregate_type, variadic=True),
+    Builtin("mean", _mean, (_NUMBERS_OR_LISTS,), 1, _aggregate_type, variadic=True),
+    Builtin("median", _median, (_NUMBERS_OR_LISTS,), 1, _aggregate_type, variadic=True),
     _bits("bitand", lambda left, right: left & right),
     _bits("bitor", lambda left, right: left | right),
     _bits("bitxor", lambda left, right: left ^ right),

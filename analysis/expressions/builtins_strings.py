@@ -88,7 +88,7 @@ def _encode(value: Any, budget: Budget, depth: int) -> str:
         case float():
             if math.isnan(value) or math.isinf(value):
                 raise ExpressionError(f"json: unsupported value: {show_float(value)}")
-            return show_float(value, lower=-6)
+            return show_float(value, lower=-6).replace("e-0", "e-")
         case str():
             budget.characters(len(value))
             return _quote(value)
@@ -109,7 +109,13 @@ def _encode(value: Any, budget: Budget, depth: int) -> str:
 
 def _quote(text: str) -> str:
     quoted = json.dumps(text, ensure_ascii=False)
-    return quoted.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return (
+        quoted.replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+        .replace("\u2028", "\\u2028")
+        .replace("\u2029", "\\u2029")
+    )
 
 
 def _from_json(context: Context, text: str) -> Any:

@@ -150,8 +150,7 @@ class _Checker:
         return base
 
     def chain(self, node: Chain) -> Type:
-        self.visit(node.body)
-        return ANY
+        return self.visit(node.body)
 
     def call(self, node: Call) -> Type:
         if node.name in CLOSURES:

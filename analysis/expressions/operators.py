@@ -63,8 +63,10 @@ def equal(left: Any, right: Any, budget: Budget, depth: int = 0) -> bool:
 
 
 def _same(left: Any, right: Any, budget: Budget, depth: int) -> bool:
-    """Values inside a map are equal only if their kinds are too (Go's DeepEqual)."""
-    return kind_of(left) is kind_of(right) and equal(left, right, budget, depth)
+    """Values inside a map are equal only if their kinds are too (Go's DeepEqual), however deep."""
+    if kind_of(left) is not kind_of(right) or not equal(left, right, budget, depth):
+        return False
+    return not isinstance(left, list) or all(_same(a, b, budget, depth + 1) for a, b in zip(left, right, strict=True))
 
 
 def ordered(operator: str, left: Any, right: Any) -> bool:

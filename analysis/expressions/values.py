@@ -34,6 +34,10 @@ class Kind(Enum):
     LOCATION = "time.Location"
 
 
+_PLAIN_DIGITS = 6
+"""Upstream's `string` prints a float with `%g`: from a million on with an exponent (2.5e+07)."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Duration:
     """A span of time, in whole nanoseconds (int64), as in Go."""
@@ -122,7 +126,7 @@ def go_float(value: float) -> float:
 
 
 def show_float(value: float, *, lower: int = -4, upper: int = 21) -> str:
-    """Return a float as Go's `%v` does: shortest digits, an exponent below 1e-4 and from 1e21 on.
+    """Return a float with its shortest digits, and an exponent below 10**lower and from 10**upper on.
 
     >>> show_float(5.0), show_float(1e21), show_float(float("inf"))
     ('5', '1e+21', '+Inf')
@@ -171,7 +175,7 @@ def show(value: Any, budget: Budget, depth: int = 0) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            return show_float(value)
+            return show_float(value, upper=_PLAIN_DIGITS)
         case str():
             budget.characters(len(value))
             return value
