@@ -88,5 +88,5 @@ def test_free_ports_all_differ_and_wanted_ones_are_kept() -> None:
     assert len(set(found)) == 4
 
 
-def test_kubectl_gets_its_token_by_the_path_since_it_sends_none_without_tls() -> None:
-    assert "http://127.0.0.1:1001/token/secret" in kubeconfig(server="http://127.0.0.1:1001", user="admin", token="secret")
+def test_kubectl_gets_its_token_by_the_address_since_it_sends_none_without_tls() -> None:
+    assert "http://admin:secret@127.0.0.1:1001" in kubeconfig(server="http://127.0.0.1:1001", user="admin", token="secret")
