@@ -123,8 +123,13 @@ def _mean(context: Context, *arguments: Any) -> float:
     return sum(numbers, 0.0) / len(numbers) if numbers else 0.0
 
 
+def _nan_first(number: float) -> tuple[bool, float]:
+    """Go sorts NaN before every other number."""
+    return not math.isnan(number), 0.0 if math.isnan(number) else number
+
+
 def _median(context: Context, *arguments: Any) -> float:
-    numbers = sorted(go_float(number) for number in numbers_in(context, "median", arguments))
+    numbers = sorted((go_float(number) for number in numbers_in(context, "median", arguments)), key=_nan_first)
     if not numbers:
         return 0.0
     middle = len(numbers) // 2

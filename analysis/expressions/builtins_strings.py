@@ -9,11 +9,14 @@ import base64
 import binascii
 import json
 import math
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from .builtins import ANYTHING, INTEGER, LIST, TEXT, Builtin, Context, table
 from .errors import ExpressionError
+from .layouts import format_time
 from .limits import MAX_DEPTH, Budget
 from .types import ANY, INT, STRING, Type
 from .values import Duration, Kind, from_json, go_type, kind_of, show, show_float
@@ -103,6 +106,8 @@ def _encode(value: Any, budget: Budget, depth: int) -> str:
             return str(value.nanoseconds)
         case bool() | int() | None:
             return json.dumps(value)
+        case datetime():
+            return f'"{format_time("2006-01-02T15:04:05.999999999Z07:00", value)}"'
         case _:
             return _quote(show(value, budget))
 
@@ -149,6 +154,23 @@ def _from_base64(context: Context, text: str) -> str:
         raise ExpressionError(f"fromBase64: illegal base64 data: {error}") from None
 
 
+def _simple_case(convert: Callable[[str], str]) -> Callable[[str], str]:
+    """Convert character by character; one that would become several is reduced to the first, or stays if that is another letter."""
+
+    def run(text: str) -> str:
+        if text.isascii():
+            return convert(text)
+        return "".join(_one_character(character, convert(character)) for character in text)
+
+    return run
+
+
+def _one_character(before: str, after: str) -> str:
+    if len(after) == 1:
+        return after
+    return after[0] if unicodedata.normalize("NFD", before)[0] == after[0].upper() else before
+
+
 def _cased(convert: Callable[[str], str]) -> Callable[[Context, str], str]:
     def run(context: Context, text: str) -> str:
         context.budget.characters(len(text))
@@ -164,8 +186,8 @@ STRINGS: Mapping[str, Builtin] = table(
     Builtin("trim", lambda _, text, marks=_SPACE: text.strip(marks) if marks else text, _TWO, 1, STRING),
     Builtin("trimPrefix", lambda _, text, prefix=" ": text.removeprefix(prefix), _TWO, 1, STRING),
     Builtin("trimSuffix", lambda _, text, suffix=" ": text.removesuffix(suffix), _TWO, 1, STRING),
-    Builtin("upper", _cased(str.upper), (TEXT,), 1, STRING),
-    Builtin("lower", _cased(str.lower), (TEXT,), 1, STRING),
+    Builtin("upper", _cased(_simple_case(str.upper)), (TEXT,), 1, STRING),
+    Builtin("lower", _cased(_simple_case(str.lower)), (TEXT,), 1, STRING),
     Builtin("split", _split(after=False), (TEXT, TEXT, INTEGER), 2, _STRINGS),
     Builtin("splitAfter", _split(after=True), (TEXT, TEXT, INTEGER), 2, _STRINGS),
     Builtin("replace", _replace, (TEXT, TEXT, TEXT, INTEGER), 3, STRING),

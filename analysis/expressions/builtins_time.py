@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from .builtins import TEXT, Builtin, Context, table
+from .builtins import INTEGER, TEXT, Builtin, Context, table
 from .errors import ExpressionError
 from .layouts import format_time, parse_time
 from .operators import between, shift
 from .types import DURATION, FLOAT, INT, LOCATION, STRING, TIME, Type
-from .values import Duration, Kind, Location, kind_of, show_duration
+from .values import Duration, Kind, Location, show_duration, show_time
 
 _UNITS: Mapping[str, int] = {
     "ns": 1,
@@ -29,6 +29,7 @@ _UNITS: Mapping[str, int] = {
     "h": 3_600_000_000_000,
 }
 _PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?(ns|us|µs|μs|ms|s|m|h)")
+_YEAR_ONE = datetime(1, 1, 1, tzinfo=UTC)
 _LAYOUTS = (
     "2006-01-02",
     "15:04:05",
@@ -59,16 +60,23 @@ def parse_duration(text: str) -> Duration:
         unit = _UNITS[part[3]]
         total += int(part[1] or 0) * unit + int(part[2] or 0) * unit // 10 ** len(part[2] or "")
         position = part.end()
-    if not rest or position < len(rest) or total >= 2**63:
+    if not rest or position < len(rest) or total - text.startswith("-") >= 2**63:
         raise ExpressionError(f'time: invalid duration "{text}"')
     return Duration(-total if text.startswith("-") else total)
 
 
-def _date(_: Context, given: Any, layout: str | None = None, zone_name: str | None = None) -> datetime:
+def _now(context: Context, location: Location | None = None) -> datetime:
+    return context.now if location is None else _in(context, context.now, location)
+
+
+def _date(context: Context, given: Any, layout: str | None = None, zone_name: str | None = None) -> datetime:
+    """Read a time: text, layout and zone name; or a zone first, then text and layout."""
+    if isinstance(given, Location):
+        if layout is None:
+            raise ExpressionError("date: the text is missing after the time zone")
+        return _date(context, layout, zone_name, given.name)
     if isinstance(given, datetime):
         return given
-    if kind_of(given) is Kind.LOCATION:
-        raise ExpressionError("date: give the time zone by name, as the third argument")
     zone = zone_named(zone_name).zone if zone_name is not None else UTC
     for candidate in (layout,) if layout is not None else _LAYOUTS:
         found = parse_time(candidate, given, zone)
@@ -104,19 +112,56 @@ def _in(_: Context, moment: datetime, location: Location) -> datetime:
         raise ExpressionError("the time is outside the years 1 to 9999") from None
 
 
+_TIME = frozenset({Kind.TIME})
+_DURATION = frozenset({Kind.DURATION})
+_LOCATION = frozenset({Kind.LOCATION})
 _DATE_ARGUMENT = frozenset({Kind.STRING, Kind.TIME, Kind.LOCATION})
 
 TIMES: Mapping[str, Builtin] = table(
-    Builtin("now", lambda context: context.now, (), 0, TIME),
+    Builtin("now", _now, (_LOCATION,), 0, TIME),
     Builtin("duration", lambda _, text: parse_duration(text), (TEXT,), 1, DURATION),
     Builtin("date", _date, (_DATE_ARGUMENT, TEXT, TEXT), 1, TIME),
     Builtin("timezone", lambda _, name: zone_named(name), (TEXT,), 1, LOCATION),
 )
 
-_TIME = frozenset({Kind.TIME})
-_DURATION = frozenset({Kind.DURATION})
-_LOCATION = frozenset({Kind.LOCATION})
 _BOOL = Type(Kind.BOOL)
+
+
+def _whole(nanoseconds: int, unit: Duration) -> int:
+    """Cut to a multiple of the unit, towards zero; a unit that is not positive changes nothing."""
+    size = unit.nanoseconds
+    return nanoseconds if size <= 0 else (abs(nanoseconds) // size) * size * (-1 if nanoseconds < 0 else 1)
+
+
+def _nearest(nanoseconds: int, unit: Duration) -> int:
+    """Round to a multiple of the unit, half away from zero."""
+    size = unit.nanoseconds
+    return nanoseconds if size <= 0 else ((2 * abs(nanoseconds) + size) // (2 * size)) * size * (-1 if nanoseconds < 0 else 1)
+
+
+def _since_year_one(moment: datetime) -> int:
+    return (moment - _YEAR_ONE) // timedelta(microseconds=1) * 1_000
+
+
+def _truncated(_: Context, moment: datetime, unit: Duration) -> datetime:
+    since = _since_year_one(moment)
+    return shift(moment, Duration(_whole(since, unit) - since))
+
+
+def _rounded(_: Context, moment: datetime, unit: Duration) -> datetime:
+    since = _since_year_one(moment)
+    return shift(moment, Duration(_nearest(since, unit) - since))
+
+
+def _add_date(_: Context, moment: datetime, years: int, months: int, days: int) -> datetime:
+    """Add to the calendar; a day that the month does not have runs into the next month."""
+    whole_years, month = divmod(moment.month - 1 + months, 12)
+    try:
+        return moment.replace(year=moment.year + years + whole_years, month=month + 1, day=1) + timedelta(
+            days=moment.day - 1 + days
+        )
+    except (ValueError, OverflowError):
+        raise ExpressionError("the time is outside the years 1 to 9999") from None
 
 
 def _of_time(name: str, run: Callable[..., Any], result: Type, *parameters: frozenset[Kind]) -> Builtin:
@@ -148,6 +193,13 @@ _TIME_METHODS = (
     _of_time("Before", lambda _, moment, other: moment < other, _BOOL, _TIME),
     _of_time("After", lambda _, moment, other: moment > other, _BOOL, _TIME),
     _of_time("Equal", lambda _, moment, other: moment == other, _BOOL, _TIME),
+    _of_time("Truncate", _truncated, TIME, _DURATION),
+    _of_time("Round", _rounded, TIME, _DURATION),
+    _of_time("AddDate", _add_date, TIME, INTEGER, INTEGER, INTEGER),
+    _of_time("Compare", lambda _, moment, other: (moment > other) - (moment < other), INT, _TIME),
+    _of_time("IsZero", lambda _, moment: moment == _YEAR_ONE, _BOOL),
+    _of_time("Location", lambda _, moment: Location(moment.tzname() or "UTC", moment.tzinfo or UTC), LOCATION),
+    _of_time("String", lambda _, moment: show_time(moment), STRING),
     _of_time("Format", lambda _, moment, layout: format_time(layout, moment), STRING, TEXT),
 )
 _DURATION_METHODS = (
@@ -158,6 +210,9 @@ _DURATION_METHODS = (
     _of_duration("Microseconds", lambda _, span: int(span.nanoseconds / 10**3), INT),
     _of_duration("Nanoseconds", lambda _, span: span.nanoseconds, INT),
     _of_duration("String", lambda _, span: show_duration(span), STRING),
+    _of_duration("Abs", lambda _, span: Duration(abs(span.nanoseconds)), DURATION),
+    Builtin("Truncate", lambda _, span, unit: Duration(_whole(span.nanoseconds, unit)), (_DURATION, _DURATION), 2, DURATION),
+    Builtin("Round", lambda _, span, unit: Duration(_nearest(span.nanoseconds, unit)), (_DURATION, _DURATION), 2, DURATION),
 )
 METHODS: Mapping[tuple[Kind, str], Builtin] = {
     **{(Kind.TIME, method.name): method for method in _TIME_METHODS},
