@@ -11,8 +11,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
-from uuid import uuid4
 
 from kube.client import Client
 from kube.clock import Clock
@@ -63,13 +63,25 @@ class EventRecorder:
         client: Client,
         *,
         clock: Clock,
-        instance: str = COMPONENT,
-        new_id: Callable[[], str] = lambda: uuid4().hex[:16],
+        component: str = COMPONENT,
+        instance: str = "",
+        new_id: Callable[[datetime], str] | None = None,
     ) -> None:
+        """Prepare.
+
+        Args:
+            client: the API server.
+            clock: for times and limits.
+            component: who `kubectl describe` says it comes from.
+            instance: which replica of the component; the component itself when empty.
+            new_id: makes the end of an event's name from its moment; by default so that names sort as the events came.
+        """
         self._client = client
         self._clock = clock
-        self._instance = instance
-        self._new_id = new_id
+        self._component = component
+        self._instance = instance or component
+        self._new_id = new_id or self._next_id
+        self._numbers = count()
         self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue(MOST_WAITING)
         self._posted: OrderedDict[tuple[ObjectRef, str, str], _Posted] = OrderedDict()
         self._allowances: OrderedDict[ObjectRef, _Allowance] = OrderedDict()
@@ -145,18 +157,22 @@ class EventRecorder:
         if waiting.uid:
             involved["uid"] = waiting.uid
         return {
-            "metadata": {"name": f"{about.name[:230]}.{self._new_id()}", "namespace": about.namespace or "default"},
+            "metadata": {"name": f"{about.name[:230]}.{self._new_id(waiting.moment)}", "namespace": about.namespace or "default"},
             "involvedObject": involved,
             "reason": event.reason,
             "message": event.message[:MESSAGE_LENGTH],
             "type": "Warning" if event.warning else "Normal",
-            "source": {"component": COMPONENT},
-            "reportingComponent": COMPONENT,
+            "source": {"component": self._component},
+            "reportingComponent": self._component,
             "reportingInstance": self._instance,
             "firstTimestamp": moment,
             "lastTimestamp": moment,
             "count": 1,
         }
+
+    def _next_id(self, moment: datetime) -> str:
+        """Return microseconds and a running number: `kubectl get events` lists by name, and so in the order they came."""
+        return f"{round(moment.timestamp() * 1e6):014x}{next(self._numbers) & 0xFFF:03x}"
 
     def _allowed(self, about: ObjectRef) -> bool:
         now = self._clock.monotonic()

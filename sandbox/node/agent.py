@@ -76,7 +76,7 @@ class NodeAgent:
         self._options = options
         self._stores = {kind.name: informers.store(kind) for kind in (POD, CONFIG_MAP, SECRET)}
         self._addresses = AddressPool(options.network)
-        self._recorder = EventRecorder(client, clock=clock, instance=f"sandbox-node/{options.node}")
+        self._recorder = EventRecorder(client, clock=clock, component="kubelet", instance=options.node)
         self._runners: dict[Key, PodRunner] = {}
         self._worker: Worker[Key] = Worker("node", self._attend, clock=clock, workers=16)
         self._processes = Processes()

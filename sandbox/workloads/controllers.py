@@ -162,7 +162,7 @@ class WorkloadControllers:
             events: record what is done as Kubernetes events.
             garbage: collect what owners left behind, and empty deleted namespaces; watches every kind there is.
         """
-        self._recorder = EventRecorder(client, clock=clock, instance=COMPONENT) if events else None
+        self._recorder = EventRecorder(client, clock=clock, component=COMPONENT) if events else None
         self._collector = Collector(client, informers, clock=clock) if garbage else None
         self._cleaner = NamespaceCleaner(client, informers, clock=clock) if garbage else None
         recorder: Recorder = self._recorder or Silence()

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.looptime
 async def recorded() -> AsyncIterator[tuple[Cluster, EventRecorder]]:
     async with cluster() as scene:
         numbers = iter(range(10_000))
-        recorder = EventRecorder(scene.client, clock=scene.clock, new_id=lambda: f"{next(numbers):04}")
+        recorder = EventRecorder(scene.client, clock=scene.clock, new_id=lambda _: f"{next(numbers):04}")
         scene.run(recorder.run())
         yield scene, recorder
 
@@ -54,6 +54,26 @@ async def test_an_event_has_what_kubectl_describe_and_upstream_s_clients_read() 
         assert found["source"] == {"component": "rollouts-controller"}
         assert found["reportingComponent"] == "rollouts-controller"
         assert found["firstTimestamp"] == found["lastTimestamp"] != ""
+
+
+async def test_an_event_says_which_component_it_comes_from() -> None:
+    async with cluster() as scene:
+        recorder = EventRecorder(scene.client, clock=scene.clock, component="kubelet", instance="node-1")
+        recorder.record(event())
+        await recorder.flush()
+        (found,) = await events(scene)
+        assert found["source"] == {"component": "kubelet"}
+        assert (found["reportingComponent"], found["reportingInstance"]) == ("kubelet", "node-1")
+
+
+async def test_names_sort_as_the_events_came_even_within_one_moment() -> None:
+    async with cluster() as scene:
+        recorder = EventRecorder(scene.client, clock=scene.clock)
+        reasons = [f"Step{number}" for number in range(20)]
+        for reason in reasons:
+            recorder.record(event(reason))
+        await recorder.flush()
+        assert [found["reason"] for found in await events(scene)] == reasons
 
 
 async def test_a_repetition_raises_the_count_and_the_last_time() -> None:
