@@ -123,8 +123,12 @@ class StateFolder:
 
         Raises:
             AlreadyRunning: another one holds it.
+            SandboxError: it cannot be made.
         """
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise SandboxError(f"the folder {self.path} cannot be made ({error.strerror}); use another --state") from None
         with (self.path / "lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

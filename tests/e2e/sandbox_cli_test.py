@@ -169,6 +169,13 @@ def test_what_cannot_be_done_is_said_in_one_line(state: StateFolder, arguments: 
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = rollouts.run("sandbox", "up", "--detach", "--state", str(tmp_path / "file" / "sandbox"))
+    assert done.stderr.endswith("cannot be made (Not a directory); use another --state\n")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+
+
 def test_down_without_a_sandbox_is_no_error(state: StateFolder) -> None:
     assert "No sandbox runs" in rollouts("sandbox", "down", "--state", str(state.path))
 
