@@ -52,17 +52,28 @@ def chunks(start_ms: int, end_ms: int, step_ms: int) -> Iterator[tuple[int, int]
 
 
 def merged(answers: Sequence[Answer]) -> Answer:
-    """Put the answers for consecutive ranges together, series by their labels, in the order of labels as Prometheus has it."""
+    """Put the answers for consecutive ranges together, series by their labels, in the order of labels as Prometheus has it.
+
+    Raises:
+        HistoryError: one of them is no matrix.
+    """
     warnings = tuple(dict.fromkeys(warning for answer in answers for warning in answer.warnings))
     if len(answers) == 1:
         return Answer(answers[0].kind, answers[0].result, warnings)
+    try:
+        return Answer("matrix", _joined(answers), warnings)
+    except (KeyError, TypeError, AttributeError):
+        raise HistoryError("Prometheus answered a range in an unknown form; is this a Prometheus?") from None
+
+
+def _joined(answers: Sequence[Answer]) -> list[dict[str, Any]]:
     series: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
     for one in (one for answer in answers for one in _matrix(answer)):
         known = series.setdefault(tuple(sorted(one["metric"].items())), {"metric": one["metric"]})
         for samples in ("values", "histograms"):
             if one.get(samples):
                 known.setdefault(samples, []).extend(one[samples])
-    return Answer("matrix", [series[labels] for labels in sorted(series)], warnings)
+    return [series[labels] for labels in sorted(series)]
 
 
 def _matrix(answer: Answer) -> Sequence[dict[str, Any]]:

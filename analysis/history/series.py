@@ -162,6 +162,8 @@ def _between(start_ms: int, end_ms: int, step_ms: int) -> Grid:
 
 
 def _ranged(query: str, spec: Any, moments: Grid) -> Question:
+    if not isinstance(spec, dict):
+        raise HistoryError("rangeQuery must be an object with start, end and step")
     try:
         step_ms = times.step(str(spec.get("step") or "")) // _MILLISECOND
         bounds = [_bounds(spec, at_ms) for at_ms in (moments.start_ms, moments.end_ms)]

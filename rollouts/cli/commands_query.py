@@ -55,11 +55,13 @@ def _instant(query: str, where: Address, *, end: datetime, output: str) -> None:
 
 def _past(query: str, where: Address, *, end: datetime, since: timedelta, step: str, output: str) -> None:
     from analysis.history.findings import RANGE_HEADER, range_data, range_rows
-    from analysis.history.series import Grid, table
+    from analysis.history.series import MAXIMUM_MOMENTS, Grid, table
 
     step_ms = span(step, option="step") // _MILLISECOND if step else max(1, round(since.total_seconds() / _BARS)) * 1000
     end_ms, since_ms = int(end.timestamp() * 1000), since // _MILLISECOND
     grid = Grid(start_ms=end_ms - since_ms // step_ms * step_ms, step_ms=step_ms, count=since_ms // step_ms + 1)
+    if grid.count > MAXIMUM_MOMENTS:
+        raise Refused(f"{grid.count} points are too many; give a longer --step or a shorter --since")
     with asking(where) as history:
         answer = history.range(query, start_ms=grid.start_ms, end_ms=grid.end_ms, step_ms=step_ms)
         found = table(answer, grid)

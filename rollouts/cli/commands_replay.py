@@ -96,7 +96,7 @@ class _Template:
         except UnresolvedArgument as error:
             raise Refused(f"{error}; give it with -a {error.name}=VALUE") from error
         except InvalidAnalysis as error:
-            raise Refused(Redactor().text(str(error))) from error
+            raise Refused(str(error)) from error
         if unknown := set(names) - {metric.name for metric in found}:
             raise Refused(f"{self.title} has no metric {', '.join(sorted(unknown))}; it has {', '.join(one.name for one in found)}")
         wanted = [metric for metric in found if not names or metric.name in names]
@@ -111,7 +111,7 @@ class _Template:
         from analysis.templates import TemplateRef, build_run, collect
 
         templates = collect([TemplateRef(self._name, self._cluster_scope)], self._lookup)
-        declared = {one["name"] for template in templates for one in template["spec"].get("args") or ()}
+        declared = {one["name"] for template in templates for one in (template.get("spec") or {}).get("args") or ()}
         if unknown := {key for key, _ in given} - declared:
             raise Refused(f"{self.title} declares no argument {', '.join(sorted(unknown))}")
         values = [{"name": key, "value": value} for key, value in given]
@@ -125,6 +125,8 @@ class _Template:
 
         for one in self._local:
             if one.get("kind") == ref.kind and (one.get("metadata") or {}).get("name") == ref.name:
+                if not isinstance(one.get("spec"), dict):
+                    raise Refused(f"{ref} has no spec")
                 return one
         if self._local and ref.name == self._name:
             return None
@@ -182,14 +184,18 @@ def _address_of(metric: Metric, given: dict[str, Any]) -> Address:
     from analysis.providers.http import header_pairs
 
     spec = metric.provider_spec
-    authentication = {kind: block for kind, block in (spec.get("authentication") or {}).items() if block and any(block.values())}
+    try:
+        headers = dict(header_pairs(spec))
+        authentication = {kind: block for kind, block in (spec.get("authentication") or {}).items() if any((block or {}).values())}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise Refused("headers or authentication of the prometheus block cannot be read; check their types") from error
     basic = authentication.pop("basicAuth", None) or {}
     if authentication and not given["headers"]:
         kind = next(iter(authentication))
         raise Refused(f"authentication.{kind} is not served by replay; give a token with --header 'Authorization: Bearer TOKEN'")
     pair = (str(basic.get("username") or ""), str(basic.get("password") or "")) if basic else None
     url = given["address"] or str(spec.get("address") or "")
-    return address(url, given, headers=dict(header_pairs(spec)), basic=pair, insecure=bool(spec.get("insecure")))
+    return address(url, given, headers=headers, basic=pair, insecure=bool(spec.get("insecure")))
 
 
 def _tell(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 _DAYS = re.compile(r"([0-9]+)([dw])")
+_MOST_DAYS = 36_500
 _OPTIONS = (
     click.option(
         "--address", envvar="ARGO_ROLLOUTS_PROMETHEUS_ADDRESS", default="", help="URL of Prometheus; wins over the template's."
@@ -61,7 +62,7 @@ def span(text: str, *, option: str) -> timedelta:
         Refused: it is something else.
     """
     if days := _DAYS.fullmatch(text):
-        found = timedelta(days=int(days[1]) * (7 if days[2] == "w" else 1))
+        found = timedelta(days=min(int(days[1]) * (7 if days[2] == "w" else 1), _MOST_DAYS))
     else:
         try:
             found = timedelta(seconds=duration(text))
