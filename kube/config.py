@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import yaml
 
@@ -154,6 +155,8 @@ def select(merged: Mapping[str, Any], name: str | None = None) -> Connection:
     server = str(cluster.get("server") or "")
     if not server.startswith(("http://", "https://")):
         raise InvalidConfig(f"cluster {cluster_name}: the server {server!r} must start with https:// or http://")
+    server, known = _parted(server)
+    user = user if user.keys() & {"exec", "auth-provider"} else {**known, **user}
     return Connection(
         server=server,
         namespace=str(context.get("namespace") or "default"),
@@ -173,6 +176,15 @@ def select(merged: Mapping[str, Any], name: str | None = None) -> Connection:
         impersonate_groups=tuple(user.get("as-groups") or ()),
         plugin=_plugin(name, context, cluster, user),
     )
+
+
+def _parted(server: str) -> tuple[str, dict[str, str]]:
+    """Return a server's address without user and password, and these: HTTP clients refuse them beside a token."""
+    parts = urlsplit(server)
+    if parts.username is None:
+        return server, {}
+    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return bare, {"username": unquote(parts.username), "password": unquote(parts.password or "")}
 
 
 def _paths(kubeconfig: str | None, environment: Mapping[str, str]) -> list[Path]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from sandbox.apiserver.allocating import prepare_job, prepare_pod, prepare_service
+from sandbox.apiserver.autoscalers import to_first, to_second
 from sandbox.apiserver.builtin_types import build_schemas, type_name
 from sandbox.apiserver.columns import builtin_columns
 from sandbox.apiserver.defaults import DEFAULTS
@@ -130,7 +131,7 @@ def _workloads() -> Iterable[Resource]:
             strategy=_SPEC,
             field_labels=METADATA_FIELDS | {"status.successful"},
         )
-    yield Resource(
+    autoscaler = Resource(
         group="autoscaling",
         version="v2",
         kind="HorizontalPodAutoscaler",
@@ -139,6 +140,8 @@ def _workloads() -> Iterable[Resource]:
         categories=("all",),
         subresources=_STATUS,
     )
+    yield autoscaler
+    yield replace(autoscaler, version="v1", storage_version="autoscaling/v2", to_storage=to_second, from_storage=to_first)
     yield Resource(
         group="policy",
         version="v1",

@@ -74,13 +74,12 @@ _SCALARS: Mapping[str, Mapping[str, Any]] = {
 _SPECIAL_TYPES = {
     ("", "Event"): "CoreV1Event",
     ("events.k8s.io", "Event"): "EventsV1Event",
-    ("autoscaling", "HorizontalPodAutoscaler"): "V2HorizontalPodAutoscaler",
 }
 
 
 def type_name(resource: Resource) -> str:
     """Return the name of the type that describes objects of a built-in resource."""
-    return _SPECIAL_TYPES.get((resource.group, resource.kind), f"V1{resource.kind}")
+    return _SPECIAL_TYPES.get((resource.group, resource.kind), f"{resource.version.upper()}{resource.kind}")
 
 
 def read_types() -> dict[str, dict[str, str]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from sandbox.apiserver.autoscalers import to_second
 from sandbox.apiserver.columns_pods import POD_COLUMNS, containers, images
 from sandbox.apiserver.printing import age, created, short_duration
 from sandbox.apiserver.resources import Column
@@ -166,6 +167,7 @@ def _event_source(obj: Object, now: datetime) -> str:
 
 
 def _autoscaler_targets(obj: Object, now: datetime) -> str:
+    obj = to_second(obj)
     current = {(item.get("resource") or {}).get("name"): item for item in (obj.get("status") or {}).get("currentMetrics") or ()}
     shown = []
     for metric in obj["spec"].get("metrics") or ():

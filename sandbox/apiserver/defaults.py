@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 
+from sandbox.apiserver.autoscalers import cpu_target
 from sandbox.apiserver.defaults_pods import default_pod, default_template, fill
 from sandbox.apiserver.resources import Body
 
@@ -121,7 +122,10 @@ def _secret(obj: Body) -> None:
 
 
 def _autoscaler(obj: Body) -> None:
-    fill(obj.setdefault("spec", {}), minReplicas=1)
+    spec = obj.setdefault("spec", {})
+    fill(spec, minReplicas=1)
+    if not spec.get("metrics"):
+        spec["metrics"] = [cpu_target(80)]
 
 
 def _network_policy(obj: Body) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 from aiohttp import web
 
@@ -98,10 +99,11 @@ async def serving(server: ApiServer, *, host: str = "127.0.0.1", port: int = 0) 
 
 def kubeconfig(url: str, token: str = "") -> str:
     """Return a kubeconfig for a server; the token is in the address, since clients send none of their own without TLS."""
+    server = url.replace("://", f"://admin:{quote(token, safe='')}@", 1) if token else url
     config = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "sandbox", "cluster": {"server": f"{url}/token/{token}" if token else url}}],
+        "clusters": [{"name": "sandbox", "cluster": {"server": server}}],
         "users": [{"name": "admin", "user": {"token": token} if token else {}}],
         "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": "admin", "namespace": "default"}}],
         "current-context": "sandbox",

@@ -5,6 +5,7 @@ Owns routing, authentication, counting, and the state behind it. Must not: open 
 
 from __future__ import annotations
 
+import base64
 import random
 from collections.abc import Callable, Mapping
 
@@ -22,7 +23,7 @@ from sandbox.apiserver.reads import wanted_watch
 from sandbox.apiserver.requests import Address, Answer, Request, Streamed, address_of, json_answer, verb_of
 from sandbox.apiserver.resources import Registry
 from sandbox.apiserver.storage import Storage
-from sandbox.apiserver.subresources import serve_subresource
+from sandbox.apiserver.subresources import refuse_container_commands, serve_subresource
 from sandbox.apiserver.tables import single_renderer
 from sandbox.apiserver.verbs import create_one, delete_many, delete_one, patch_one, read_many, read_one, update_one
 from sandbox.apiserver.watching import Watch
@@ -69,8 +70,8 @@ class ApiServer:
     def admit(self, path: str, headers: Mapping[str, str]) -> tuple[str, str]:
         """Return who sent a request, and the path without credentials.
 
-        The token is a bearer token, or the path begins with `/token/TOKEN`: kubectl sends no bearer token without TLS, but keeps
-        the path of the server's address. Everybody may impersonate anybody.
+        The token is a bearer token, the password of basic authentication, or the path begins with `/token/TOKEN`: kubectl sends
+        no bearer token without TLS, but keeps user, password and path of the server's address. Everybody may impersonate anybody.
 
         Raises:
             Refusal: 401 when the token is missing or unknown.
@@ -79,6 +80,8 @@ class ApiServer:
         if path.startswith("/token/"):
             token, _, rest = path.removeprefix("/token/").partition("/")
             scheme, path = "bearer", f"/{rest}"
+        elif scheme.lower() == "basic":
+            scheme, token = "bearer", _password(token)
         if self._tokens is None:
             return headers.get("impersonate-user", "admin"), path
         user = self._tokens.get(token) if scheme.lower() == "bearer" else None
@@ -112,6 +115,7 @@ class ApiServer:
         resource = self.registry.find(address.group, address.version, address.plural)
         if resource is None:
             raise failures.no_such_resource()
+        refuse_container_commands(request)
         call = Call(core=self.core, request=request, address=address, resource=resource)
         if address.subresource and address.subresource != "status":
             return await serve_subresource(call, verb)
@@ -139,6 +143,14 @@ class ApiServer:
         if refusal is not None:
             raise refusal
         return Streamed(chunks=self.faults.mangled(matched, watch.chunks()))
+
+
+def _password(encoded: str) -> str:
+    """Return the password of a basic authorization, empty when it is none."""
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def refused(refusal: Refusal) -> Answer:

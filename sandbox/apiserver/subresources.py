@@ -9,10 +9,12 @@ from sandbox.apiserver import failures
 from sandbox.apiserver.core import Call, checked_object, copied, decode, require_scope
 from sandbox.apiserver.evictions import bind, evict
 from sandbox.apiserver.logs import pod_log
-from sandbox.apiserver.requests import Answer, Streamed
+from sandbox.apiserver.requests import Answer, Request, Streamed
 from sandbox.apiserver.scaling import scale_verb
 from sandbox.apiserver.verbs import answer
 from sandbox.apiserver.writing import save
+
+_CONTAINER_COMMANDS = frozenset({"exec", "attach", "port-forward", "cp"})
 
 
 async def serve_subresource(call: Call, verb: str) -> Answer | Streamed:
@@ -37,10 +39,26 @@ async def serve_subresource(call: Call, verb: str) -> Answer | Streamed:
         case "finalize", "update":
             return _finalize(call)
         case "exec" | "attach" | "portforward", _:
-            raise failures.bad_request(
-                f"the sandbox's pods are local processes; {name} is not served, use the logs or the pod's address"
-            )
+            raise _needs_a_container(name)
     raise failures.method_not_allowed()
+
+
+def refuse_container_commands(request: Request) -> None:
+    """Refuse what kubectl asks before it enters a container: the connection it would open next fails without a reason.
+
+    Raises:
+        Refusal: 400, with what to do instead.
+    """
+    command = request.headers.get("kubectl-command", "").removeprefix("kubectl ")
+    if command in _CONTAINER_COMMANDS:
+        raise _needs_a_container(command)
+
+
+def _needs_a_container(name: str) -> failures.Refusal:
+    return failures.bad_request(
+        f"the sandbox's pods are local processes: {name} is not served. Read `kubectl logs`, or talk to the pod's address "
+        "(`kubectl get pods -o wide`) from this machine"
+    )
 
 
 def _finalize(call: Call) -> Answer:

@@ -113,6 +113,7 @@ def test_a_list_of_objects_is_taken_as_kubectl_get_prints_it(server: Process, ns
         pytest.param(("exec", "p", "--", "ls"), id="exec"),
         pytest.param(("attach", "p"), id="attach"),
         pytest.param(("port-forward", "p", ":80"), id="portforward"),
+        pytest.param(("cp", "p:/tmp/x", "x"), id="cp"),
     ],
 )
 def test_what_needs_a_container_is_refused_with_a_reason(server: Process, ns: str, command: tuple[str, ...]) -> None:
@@ -120,6 +121,22 @@ def test_what_needs_a_container_is_refused_with_a_reason(server: Process, ns: st
     server.kubectl("patch", "pod", "p", "-n", ns, "--subresource=status", "--type=merge", "-p", '{"status": {"phase": "Running"}}')
 
     assert "the sandbox's pods are local processes" in server.kubectl("-n", ns, *command, fails=True)
+
+
+def test_a_raw_path_is_read_with_the_kubeconfig(server: Process) -> None:
+    assert '"gitVersion"' in server.kubectl("get", "--raw", "/version")
+    assert json.loads(server.kubectl("get", "--raw", "/api/v1/namespaces/default"))["metadata"]["name"] == "default"
+
+
+@pytest.mark.parametrize("kind", ["deployment", "rollout"])
+def test_a_workload_is_given_an_autoscaler_in_one_command(server: Process, ns: str, kind: str) -> None:
+    server.kubectl("apply", "-n", ns, "-f", "-", stdin=WEB if kind == "deployment" else ROLLOUT)
+
+    made = server.kubectl("autoscale", kind, "web", "-n", ns, "--min=2", "--max=5", "--cpu-percent=70")
+
+    assert made == "horizontalpodautoscaler.autoscaling/web autoscaled\n"
+    row = lines(server.kubectl("get", "hpa", "-n", ns))[1]
+    assert row[:6] == ["web", f"{kind.capitalize()}/web", "cpu:", "<unknown>/70%", "2", "5"]
 
 
 def test_a_misspelt_field_is_refused_without_asking_for_validation(server: Process, ns: str) -> None:

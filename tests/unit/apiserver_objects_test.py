@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 from apiserver_harness import CONFIG_MAPS, DEPLOYMENTS, JSON, MERGE, PODS, STRATEGIC, Api, FrozenClock, config_map, deployment, pod
 
@@ -281,6 +283,8 @@ async def test_without_a_known_token_nobody_gets_in() -> None:
 
     assert server.admit("/api/v1/pods", {"authorization": "Bearer sesame"}) == ("alice", "/api/v1/pods")
     assert server.admit("/token/sesame/api/v1/pods", {}) == ("alice", "/api/v1/pods")
+    basic = {"authorization": "Basic " + base64.b64encode(b"admin:sesame").decode()}
+    assert server.admit("/api/v1/pods", basic) == ("alice", "/api/v1/pods")
     for path, headers in (("/api/v1/pods", {}), ("/token/wrong/api", {}), ("/api", {"authorization": "Basic sesame"})):
         with pytest.raises(Exception, match="Unauthorized"):
             server.admit(path, headers)

@@ -47,6 +47,12 @@ def test_the_current_context_gives_server_namespace_and_token(tmp_path: Path) ->
     assert "t0ken" not in repr(found)
 
 
+def test_user_and_password_in_the_address_are_credentials_and_leave_the_address(tmp_path: Path) -> None:
+    clusters = cluster(server="http://ann:p%40ss@127.0.0.1:8080/prefix")
+    found = load(written(tmp_path, config(clusters=clusters, users=user())))
+    assert (found.server, found.username, found.password) == ("http://127.0.0.1:8080/prefix", "ann", "p@ss")
+
+
 def test_files_of_a_list_are_merged_and_the_first_to_name_an_entry_wins(tmp_path: Path) -> None:
     first = written(tmp_path, {"users": user(token="first"), "current-context": ""}, "one")
     second = written(tmp_path, config(), "two")

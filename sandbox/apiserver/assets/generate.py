@@ -22,7 +22,8 @@ _ROOTS = {
     "Deployment ReplicaSet StatefulSet DaemonSet ControllerRevision Job CronJob PodDisruptionBudget Ingress "
     "IngressClass NetworkPolicy EndpointSlice Lease EventsV1Event Role RoleBinding ClusterRole ClusterRoleBinding StorageClass "
     "PriorityClass ValidatingWebhookConfiguration MutatingWebhookConfiguration APIService CustomResourceDefinition "
-    "SelfSubjectAccessReview SubjectAccessReview SelfSubjectRulesReview TokenReview SelfSubjectReview Scale Eviction",
+    "SelfSubjectAccessReview SubjectAccessReview SelfSubjectRulesReview TokenReview SelfSubjectReview Scale Eviction "
+    "HorizontalPodAutoscaler",
     "V2": "HorizontalPodAutoscaler",
 }
 _QUANTITY_MAPS = {
