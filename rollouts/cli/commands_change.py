@@ -14,6 +14,7 @@ from kube.objects import Object
 from rollouts.cli import patches
 from rollouts.cli.ages import human_duration
 from rollouts.cli.commands import LazyGroup, kube_command
+from rollouts.cli.naming import rollout_names
 from rollouts.cli.patches import Change, Refused
 from rollouts.cli.reading import now, replica_sets
 from rollouts.cli.session import Cluster, Session, duration, retrying_conflicts
@@ -30,7 +31,7 @@ def _for_each(session: Session, names: tuple[str, ...], change: Change, *, done:
 
 
 @kube_command("abort", short_help="Abort a rollout.")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=rollout_names)
 @click.pass_obj
 def abort(session: Session, names: tuple[str, ...]) -> None:
     """Stop the update and send all traffic back to stable; the spec stays as it is until it is changed or retried."""
@@ -38,7 +39,7 @@ def abort(session: Session, names: tuple[str, ...]) -> None:
 
 
 @kube_command("pause", short_help="Pause a rollout.")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=rollout_names)
 @click.pass_obj
 def pause(session: Session, names: tuple[str, ...]) -> None:
     """Set `spec.paused`."""
@@ -46,7 +47,7 @@ def pause(session: Session, names: tuple[str, ...]) -> None:
 
 
 @kube_command("rollout", short_help="Retry an aborted rollout.")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=rollout_names)
 @click.pass_obj
 def retry_rollout(session: Session, names: tuple[str, ...]) -> None:
     """Start the update again from its first step."""
@@ -61,7 +62,7 @@ def retry_experiment(**_: object) -> None:
 
 
 @kube_command("promote", short_help="Promote a rollout.")
-@click.argument("name")
+@click.argument("name", shell_complete=rollout_names)
 @click.option("--full", is_flag=True, help="Skip analysis, pauses and steps.")
 @click.option("-c", "--skip-current-step", is_flag=True, help="Deprecated: go to the next step.")
 @click.option("-a", "--skip-all-steps", is_flag=True, help="Deprecated: use --full.")
@@ -79,7 +80,7 @@ def promote(session: Session, name: str, *, full: bool, skip_current_step: bool,
 
 
 @kube_command("restart", short_help="Restart the pods of a rollout.")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=rollout_names)
 @click.option("-i", "--in", "delay", default="0s", help="Amount of time before the restart, as in 30s, 5m, 1h.")
 @click.pass_obj
 def restart(session: Session, names: tuple[str, ...], delay: str) -> None:
@@ -89,7 +90,7 @@ def restart(session: Session, names: tuple[str, ...], delay: str) -> None:
 
 
 @kube_command("undo", short_help="Undo a rollout.")
-@click.argument("name")
+@click.argument("name", shell_complete=rollout_names)
 @click.option("--to-revision", type=click.IntRange(min=0), default=0, help="The revision to go back to; 0 is the one before.")
 @click.pass_obj
 def undo(session: Session, name: str, *, to_revision: int) -> None:
@@ -117,7 +118,7 @@ def _get(cluster: Cluster, ref: ObjectRef) -> Object:
 
 
 @kube_command("image", short_help="Update the image of a rollout.")
-@click.argument("name")
+@click.argument("name", shell_complete=rollout_names)
 @click.argument("images", nargs=-1, required=True, metavar="CONTAINER=IMAGE...")
 @click.pass_obj
 def set_image(session: Session, name: str, images: tuple[str, ...]) -> None:

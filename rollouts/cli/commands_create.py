@@ -21,6 +21,7 @@ from kube.objects import Object, name_of
 from rollouts.cli import patches
 from rollouts.cli.commands import LazyGroup, kube_command, session_of
 from rollouts.cli.files import documents
+from rollouts.cli.naming import analysis_run_names
 from rollouts.cli.patches import Refused
 from rollouts.cli.session import Cluster, Session
 from rollouts.engine.names import INSTANCE_ID
@@ -181,7 +182,7 @@ terminate = LazyGroup("terminate", help="Terminate an analysis run.", aliases=_A
 
 
 @kube_command("analysisrun", short_help="Terminate an AnalysisRun.")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=analysis_run_names)
 @click.pass_obj
 def terminate_analysisrun(session: Session, names: tuple[str, ...]) -> None:
     """Have an AnalysisRun stop measuring."""

@@ -11,6 +11,7 @@ import click
 
 from kube.kinds import ROLLOUT
 from rollouts.cli.commands import kube_command
+from rollouts.cli.naming import rollout_names
 from rollouts.cli.reading import now
 from rollouts.cli.session import Cluster, Session
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @kube_command("explain", short_help="Say what a rollout waits for and what comes next.")
-@click.argument("name")
+@click.argument("name", shell_complete=rollout_names)
 @click.pass_obj
 def explain(session: Session, name: str) -> None:
     """Say where an update stands, what it waits for, what is written next and what comes after."""

@@ -14,6 +14,7 @@ from kube.kinds import ROLLOUT
 from kube.objects import format_time, key_of, name_of
 from rollouts.cli.commands import LazyGroup, kube_command
 from rollouts.cli.info import rollout_info
+from rollouts.cli.naming import rollout_names
 from rollouts.cli.patches import Refused
 from rollouts.cli.reading import fetch, info_now, now, sources
 from rollouts.cli.session import Session
@@ -29,7 +30,7 @@ list_ = LazyGroup("list", help="List rollouts.", aliases={"ro": "rollouts", "rol
 
 
 @kube_command("rollout", short_help="Show a rollout as a tree.")
-@click.argument("name")
+@click.argument("name", shell_complete=rollout_names)
 @click.option("-w", "--watch", is_flag=True, help="Watch live updates to the rollout.")
 @click.option("--no-color", is_flag=True, help="Do not colorize output.")
 @click.option("--timeout-seconds", type=int, default=0, help="Stop watching after this many seconds.")

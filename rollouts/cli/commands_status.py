@@ -13,6 +13,7 @@ import click
 from kube.kinds import ROLLOUT
 from kube.objects import Object
 from rollouts.cli.commands import kube_command
+from rollouts.cli.naming import rollout_names
 from rollouts.cli.patches import Refused
 from rollouts.cli.phases import client_phase
 from rollouts.cli.reading import sources
@@ -22,7 +23,7 @@ FINAL = ("Healthy", "Degraded")
 
 
 @kube_command("status", short_help="Show the status of a rollout.")
-@click.argument("name")
+@click.argument("name", shell_complete=rollout_names)
 @click.option("-w", "--watch/--no-watch", default=True, help="Watch until the update is done (default), or show the status once.")
 @click.option("-t", "--timeout", default="0s", help="Give up watching after this time, as in 60s; 0 waits for ever.")
 @click.pass_obj

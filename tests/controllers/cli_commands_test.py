@@ -359,6 +359,35 @@ def test_a_completion_script_names_the_program(shell: str, capsys: pytest.Captur
     assert "_KUBECTL_ARGO_ROLLOUTS_COMPLETE" in out
 
 
+@pytest.mark.parametrize(
+    ("words", "suggested"),
+    [
+        pytest.param("rollouts promote ", ["shop", "store"], id="all rollouts of the namespace"),
+        pytest.param("rollouts get rollout st", ["store"], id="those that begin so"),
+        pytest.param("rollouts abort shop ", ["store"], id="not twice"),
+        pytest.param("rollouts -n elsewhere status ", [], id="of the namespace asked for"),
+        pytest.param("rollouts set image s", ["shop", "store"], id="before the images"),
+        pytest.param("rollouts terminate analysisrun ", ["shop-1"], id="analysis runs"),
+        pytest.param("rollouts -s http://127.0.0.1:9 promote ", [], id="silence when there is no server"),
+    ],
+)
+def test_the_shell_completes_names(
+    words: str, suggested: list[str], client: QuickClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored(client, shop(), status=PAUSED)
+    stored(client, shop() | {"metadata": {"name": "store"}}, status=PAUSED)
+    metrics = [{"name": "m", "provider": {"web": {"url": "http://127.0.0.1"}}}]
+    client.create(ANALYSIS_RUN, {"metadata": {"name": "shop-1", "namespace": "default"}, "spec": {"metrics": metrics}})
+    monkeypatch.setenv("_ROLLOUTS_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+    with pytest.raises(SystemExit):
+        rollouts()
+    printed = capsys.readouterr()
+    assert [line.partition(",")[2] for line in printed.out.split()] == suggested
+    assert printed.err == ""
+
+
 def test_version_names_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["version", "--short"], prog="kubectl argo rollouts") == 0
     assert capsys.readouterr().out.startswith("kubectl-argo-rollouts: v")
