@@ -11,6 +11,7 @@ from kube.objects import format_time, labels_of, name_of, parse_time
 from rollouts.engine.names import STEP_INDEX
 from rollouts.engine.steps import Step, describe, kind_of, pause_duration
 from rollouts.rollout.draft import Draft
+from rollouts.rollout.services import serves_another
 from rollouts.rollout.snapshot import available_at, waiting_reason
 from rollouts.rollout.targets import at_wanted_counts, enough_available, step_split, wanted_counts
 
@@ -204,7 +205,11 @@ def _traffic_is_there(draft: Draft) -> bool:
     if not draft.settings.routed or not draft.settings.replicas:
         return True
     wanted = step_split(draft)
-    if draft.observed == wanted and draft.canary_status.get("weights", {}).get("verified") is not False:
+    if (
+        draft.observed == wanted
+        and not serves_another(draft)
+        and draft.canary_status.get("weights", {}).get("verified") is not False
+    ):
         return True
     draft.because(f"waiting for the router to send {wanted.canary} of {wanted.total} to the new version")
     return False
@@ -269,6 +274,10 @@ def promote_when_done(draft: Draft) -> None:
     draft.stable = draft.new
 
 
+def _canary_share(draft: Draft) -> int | None:
+    return draft.observed.canary if draft.observed is not None else None
+
+
 def _promotion(draft: Draft) -> str:
     """Say why the new version is to be promoted now; empty when it is not."""
     settings, steps = draft.settings, draft.settings.steps
@@ -281,7 +290,7 @@ def _promotion(draft: Draft) -> str:
         return "Initial deploy"
     if settings.paused or draft.status.get("pauseConditions") or draft.index < len(steps):
         return ""
-    if settings.routed and settings.replicas and (draft.observed is None or draft.observed.canary != settings.total_weight):
+    if settings.routed and settings.replicas and (serves_another(draft) or _canary_share(draft) != settings.total_weight):
         draft.because("waiting for the router to send everybody to the new version")
         return ""
     return draft.fast_track or (f"Completed all {len(steps)} canary steps" if steps else "Completed all 0 canary steps")

@@ -12,7 +12,7 @@ from rollouts.engine.names import DESIRED_REPLICAS, SCALE_DOWN_DEADLINE
 from rollouts.engine.replicas import Counts, Side, basic_scale, drain_others
 from rollouts.rollout.draft import Draft, Order
 from rollouts.rollout.revisions import create_replica_set
-from rollouts.rollout.services import holds_users, nobody_on_canary, selected_hash
+from rollouts.rollout.services import holds_users, nobody_on_canary, selected_hash, serves_another
 from rollouts.rollout.snapshot import ReplicaSet
 from rollouts.rollout.targets import lifted, pods_for, wanted_counts
 
@@ -120,7 +120,7 @@ def _routed_stable(draft: Draft, wanted: int) -> int:
     stable = draft.stable
     if stable is None or not draft.settings.dynamic_stable_scale:
         return wanted
-    if draft.aborted:
+    if draft.aborted or serves_another(draft):
         return draft.settings.replicas
     if draft.observed is None:
         return max(wanted, stable.wanted)
@@ -170,7 +170,7 @@ def _drain_basic(draft: Draft) -> None:
         unavailable=draft.settings.unavailable,
     )
     for one, replicas in zip(running, kept, strict=True):
-        _resize(draft, one, replicas)
+        _resize(draft, one, _kept_for_users(draft, one, replicas))
 
 
 def _drain_routed(draft: Draft) -> None:

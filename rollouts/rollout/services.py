@@ -11,6 +11,7 @@ from kube.plan import Patch
 from rollouts.engine.names import MANAGED_BY, POD_TEMPLATE_HASH
 from rollouts.rollout.draft import Draft, Order
 from rollouts.rollout.snapshot import ReplicaSet
+from rollouts.rollout.targets import wanted_weight
 
 
 def switch_services(draft: Draft) -> None:
@@ -26,11 +27,11 @@ def switch_services(draft: Draft) -> None:
 def _stable_target(draft: Draft) -> ReplicaSet | None:
     """Return what the stable Service is to select.
 
-    Without a router the last old pods go before the promotion, so past the last step the Service moves as soon as the new
-    version could do with its own pods (upstream leaves it without any endpoint for that moment).
+    Without a router the last old pods go before the promotion, so once the new version is to have all, the Service moves as
+    soon as its own pods would do (upstream leaves the Service without any endpoint for that moment).
     """
     settings, new = draft.settings, draft.new
-    if settings.routed or new is None or draft.is_first or draft.aborted or draft.index < len(settings.steps):
+    if settings.routed or new is None or draft.is_first or wanted_weight(draft) < settings.total_weight:
         return draft.stable
     return new if draft.new_available >= max(1, settings.replicas - settings.unavailable) else draft.stable
 
@@ -55,6 +56,21 @@ def stable_service_is_switched(draft: Draft) -> bool:
 def nobody_on_canary(draft: Draft) -> bool:
     """Tell whether no router sends anybody to the canary, so that what it selects may change."""
     return not draft.settings.routed or (draft.observed is not None and draft.observed.canary == 0)
+
+
+def canary_in_use(draft: Draft) -> str:
+    """Return the hash of the version that the canary route means now; empty when that is not known."""
+    if draft.settings.canary_service:
+        return selected_hash(draft.snapshot.services.get(draft.settings.canary_service))
+    weights = (draft.rollout.get("status") or {}).get("canary", {}).get("weights") or {}
+    return str((weights.get("canary") or {}).get("podTemplateHash") or "")
+
+
+def serves_another(draft: Draft) -> bool:
+    """Tell whether users are on the canary route of a version that is not wanted any more: they go back to stable first."""
+    if not draft.settings.routed or nobody_on_canary(draft):
+        return False
+    return canary_in_use(draft) not in ("", draft.new_hash)
 
 
 def can_take_all(draft: Draft) -> bool:

@@ -186,10 +186,12 @@ def _made_progress(draft: Draft, before: Mapping[str, Any]) -> bool:
 
 
 def _watch_deadline(draft: Draft, progressing: Mapping[str, Any], name: str) -> None:
-    """Call the update stuck when nothing moved for `progressDeadlineSeconds`."""
+    """Call the update stuck when nothing moved for `progressDeadlineSeconds`.
+
+    Unlike upstream's, the clock also runs while an older version is in its scale-down delay: that says nothing about the new one.
+    """
     steps = draft.settings.steps
     waits_by_design = not draft.is_first and draft.index < len(steps) and kind_of(steps[draft.index]) in ("pause", "analysis")
-    waits_by_design |= any(one.scale_down_deadline and one.wanted for one in draft.others)
     if waits_by_design:
         return
     last = _last_progress(draft, progressing)

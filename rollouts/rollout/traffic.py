@@ -13,7 +13,13 @@ from typing import Any
 from kube.plan import Write
 from rollouts.engine.steps import weight_at, weight_before
 from rollouts.rollout.draft import Draft, Order
-from rollouts.rollout.services import can_take_all, nobody_on_canary, stable_service_is_switched
+from rollouts.rollout.services import (
+    can_take_all,
+    canary_in_use,
+    nobody_on_canary,
+    serves_another,
+    stable_service_is_switched,
+)
 from rollouts.rollout.targets import at_wanted_counts, pods_for, step_split
 from routers import ROUTERS
 from routers.base import Router, RoutingError, RoutingSpec, Split
@@ -127,7 +133,7 @@ def _target(draft: Draft) -> Target:
         return _on_promoted(draft, on_canary)
     if draft.aborted:
         return _on_abort(draft, on_canary)
-    if not draft.new_available:
+    if not draft.new_available or serves_another(draft):
         return _unless_stable_is_gone(draft, Target(0, keep_routes=False))
     if draft.fast_track:
         return _on_fast_track(draft, on_canary)
@@ -207,10 +213,12 @@ def _unless_stable_is_gone(draft: Draft, target: Target) -> Target:
     on_canary = _on_canary(draft)
     if target.weight >= on_canary:
         return target
-    if not draft.stable_available and draft.new_available:
+    in_use = canary_in_use(draft)
+    carried = next((one.available for one in draft.all_sets if one.hash == in_use), draft.new_available)
+    if not draft.stable_available and carried:
         return Target(on_canary, keep_routes=target.keep_routes, why="stable has no available pod: traffic stays where it is")
     needed = pods_for(draft, draft.settings.total_weight - target.weight)
-    if draft.settings.dynamic_stable_scale and draft.stable_available < needed and draft.new_available:
+    if draft.settings.dynamic_stable_scale and draft.stable_available < needed and carried:
         return Target(on_canary, keep_routes=target.keep_routes, why="waiting for stable's pods before traffic goes back to it")
     return target
 

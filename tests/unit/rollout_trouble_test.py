@@ -10,8 +10,9 @@ import pytest
 
 from kube.kinds import ANALYSIS_RUN, ANALYSIS_TEMPLATE, INGRESS, POD, REPLICA_SET, ROLLOUT, SERVICE, VIRTUAL_SERVICE
 from kube.objects import annotations_of, format_time, name_of
+from kube.plan import Patch
 from rollouts.rollout.snapshot import ReplicaSet
-from tests.model import World
+from tests.model import World, ref
 from tests.shops import NGINX, SERVICES, istio_shop, nginx_shop, routed_rollout
 
 TEMPLATE = """
@@ -345,19 +346,20 @@ def test_without_surge_and_unavailability_one_pod_gives_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("surge", "unavailable", "replicas"),
+    ("surge", "unavailable", "replicas", "weight"),
     [
-        pytest.param(1, 0, 3, id="with surge"),
-        pytest.param(0, 1, 3, id="without surge"),
-        pytest.param(1, 0, 1, id="a single pod"),
+        pytest.param(1, 0, 3, 50, id="with surge"),
+        pytest.param(0, 1, 3, 50, id="without surge"),
+        pytest.param(1, 0, 1, 50, id="a single pod"),
+        pytest.param(1, 0, 3, 100, id="all pods new before the promotion"),
     ],
 )
-def test_a_stable_service_without_a_router_always_selects_pods(surge: int, unavailable: int, replicas: int) -> None:
+def test_a_stable_service_without_a_router_always_selects_pods(surge: int, unavailable: int, replicas: int, weight: int) -> None:
     """Also when the old pods go before the promotion, and on the way back."""
     world = World()
     world.apply(SERVICES)
     canary = {"stableService": "shop", "canaryService": "shop-canary", "maxSurge": surge, "maxUnavailable": unavailable}
-    world.put(routed_rollout([{"setWeight": 50}, {"pause": {"duration": 10}}], canary, replicas=replicas))
+    world.put(routed_rollout([{"setWeight": weight}, {"pause": {"duration": 10}}], canary, replicas=replicas))
     world.settle()
 
     def watch() -> None:
@@ -382,6 +384,12 @@ def test_a_stable_service_without_a_router_always_selects_pods(surge: int, unava
         world.settle(watch=watch)
         world.now += timedelta(seconds=3)
     assert (world.selected("shop"), world.sizes()) == ("shop:2", {"shop:1": 0, "shop:2": replicas, "shop:3": 0})
+    for plan in world.plans:
+        writes = [write for stage in plan.stages for write in stage.writes if isinstance(write, Patch)]
+        assert not (
+            any(one.ref == ref(SERVICE, "shop") for one in writes)
+            and any(one.patch.get("spec") == {"replicas": 0} for one in writes)
+        )
 
 
 def test_a_replica_set_that_may_not_make_pods_says_why() -> None:
@@ -423,20 +431,15 @@ def test_pods_that_flap_do_not_put_the_deadline_off() -> None:
     world.settle()
     for turn in range(30):
         world.now += timedelta(seconds=10)
-        for pod in world.all(POD):
-            if pod["spec"]["containers"][0]["image"] == "shop:2" and name_of(pod).endswith(str(_first(world))):
-                world.edit(POD, name_of(pod), ready_condition(world.now, ready=turn % 2 == 0))
+        new = [pod for pod in world.all(POD) if pod["spec"]["containers"][0]["image"] == "shop:2"]
+        for at, pod in enumerate(new):
+            is_turn = (at + turn) % 2 == 0  # one of the two is always ready
+            world.edit(POD, name_of(pod), ready_condition(world.now, ready=is_turn))
         world.settle()
         if world.status().get("abort"):
             break
     assert world.status()["message"].startswith("RolloutAborted")
     assert turn < 20
-
-
-def _first(world: World) -> str:
-    """Return the serial of the oldest pod of the new version, the one that flaps."""
-    pods = [pod for pod in world.all(POD) if pod["spec"]["containers"][0]["image"] == "shop:2"]
-    return str(pods[0]["metadata"]["serial"]) if pods else "none"
 
 
 def test_pods_that_get_ready_after_the_deadline_count_again() -> None:
@@ -465,6 +468,57 @@ def test_a_new_version_after_a_missed_deadline_has_its_own() -> None:
     assert world.status()["phase"] == "Progressing"
     world.wait(20)
     assert world.status()["message"].startswith("ProgressDeadlineExceeded")
+
+
+def test_a_version_in_its_scale_down_delay_neither_causes_nor_hides_a_missed_deadline() -> None:
+    world = nginx_shop(STEPS, scaleDownDelaySeconds=600)
+    world.edit(ROLLOUT, "shop", {"spec": {"progressDeadlineSeconds": 60}})
+    world.set_image("shop:2")
+    world.settle()
+    world.patch_status({"promoteFull": True})
+    world.settle()
+    world.wait(120)
+    assert world.status()["phase"] == "Healthy"
+    world.broken.add("shop:3")
+    world.set_image("shop:3")
+    world.settle()
+    world.wait(70)
+    assert world.status()["message"].startswith("ProgressDeadlineExceeded")
+
+
+def test_three_versions_with_a_dynamic_stable_never_lack_pods() -> None:
+    """V1, V2, V3 in mid-update with dynamicStableScale: stable has the pods for its share all the time."""
+    world = nginx_shop([{"setWeight": 50}, {"pause": {}}, {"setWeight": 90}, {"pause": {}}], dynamicStableScale=True)
+    world.ready_after = timedelta(seconds=5)
+
+    def watch() -> None:
+        stable = next(ReplicaSet(one) for one in world.all(REPLICA_SET) if world._image(one) == "shop:1")
+        assert stable.available * 10 >= 100 - world.weight(), f"{stable.available} stable pods for {100 - world.weight()}%"
+
+    world.after_write = watch
+    for image in ("shop:2", "shop:3"):
+        world.set_image(image)
+        for _ in range(3):
+            world.wait(20)
+            watch()
+        assert (world.weight(), world.sizes()["shop:1"], world.sizes()[image]) == (50, 5, 5)
+    assert world.sizes()["shop:2"] == 0
+
+
+def test_a_version_that_still_has_pods_gets_users_only_as_itself() -> None:
+    """V3 is an old version in its scale-down delay, ready at once: users of V2 must not be taken for its own."""
+    world = nginx_shop(STEPS, scaleDownDelaySeconds=600)
+    world.set_image("shop:2")
+    world.settle()
+    world.patch_status({"promoteFull": True})
+    world.settle()
+    world.set_image("shop:3")
+    world.settle()
+    assert (world.weight(), world.selected("shop-canary")) == (20, "shop:3")
+    world.set_image("shop:1")
+    world.settle()
+    assert (world.weight(), world.selected("shop-canary"), world.status()["currentStepIndex"]) == (20, "shop:1", 1)
+    assert world.sizes()["shop:3"] == 0
 
 
 def test_what_keeps_pods_from_running_is_told() -> None:
