@@ -235,7 +235,6 @@ def _retries() -> Retry:
         allowed_methods=("GET",),
         respect_retry_after_header=False,
         raise_on_status=False,
-        redirect=False,
     )
 
 

@@ -92,18 +92,22 @@ class _Template:
 
         try:
             spec, secrets = self._run_spec([_pair(text) for text in given])
-            found = _read(spec)
         except UnresolvedArgument as error:
             raise Refused(f"{error}; give it with -a {error.name}=VALUE") from error
         except InvalidAnalysis as error:
             raise Refused(str(error)) from error
+        redactor = Redactor.of(secrets)
+        try:
+            found = _read(spec)
+        except InvalidAnalysis as error:
+            raise Refused(redactor.text(str(error))) from None
         if unknown := set(names) - {metric.name for metric in found}:
             raise Refused(f"{self.title} has no metric {', '.join(sorted(unknown))}; it has {', '.join(one.name for one in found)}")
         wanted = [metric for metric in found if not names or metric.name in names]
         asked = [metric for metric in wanted if metric.provider == "prometheus"]
         if not asked:
             raise Refused(f"{self.title} has no metric of Prometheus to replay")
-        return asked, [metric for metric in wanted if metric not in asked], Redactor.of(secrets)
+        return asked, [metric for metric in wanted if metric not in asked], redactor
 
     def _run_spec(self, given: Sequence[tuple[str, str]]) -> tuple[dict[str, Any], list[str]]:
         """Return the spec of the run that the template would make, secrets filled in, and these secrets."""
