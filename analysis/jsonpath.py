@@ -259,12 +259,16 @@ def _unquote(text: str) -> str:
 
 
 def _apply(step: _Step, values: list[Any], lenient: bool) -> list[Any]:
+    """Take a step from every value; a name may be missing in some of them, but not in all."""
     found: list[Any] = []
+    strict_name = isinstance(step, _Child) and not lenient
     for value in values:
-        for item in _step(step, value, lenient):
+        for item in _step(step, value, lenient or strict_name):
             found.append(item)
             if len(found) > MAX_MATCHES:
                 raise JSONPathError(f"the JSONPath finds more than {MAX_MATCHES} values")
+    if strict_name and values and not found:
+        return list(_step(step, values[0], lenient))
     return found
 
 

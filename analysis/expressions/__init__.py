@@ -17,8 +17,9 @@ Stricter, where upstream gives a value that no condition can want:
 Kinder, where upstream ends in an error or in chance:
 - Positions, slices and `len` of strings count characters (upstream cuts between bytes), and `keys`, `values` and `toPairs` come in
   the order of the keys (upstream in random order).
-- Months and weekdays are plain integers, `StatusCode` a plain string, so that they compare; a duration times a fraction is a
-  duration; `date` of a time is that time; `toJSON` writes the map of a `groupBy`.
+- A list equals a range with the same numbers (upstream holds `[]float64` and `[]int` apart). Months and weekdays are plain
+  integers, `StatusCode` a plain string, so that they compare; a duration times a fraction is a duration; `date` of a time is that
+  time; `toJSON` writes the map of a `groupBy`.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ from .syntax import (
     Slice,
     Unary,
 )
-from .types import ANY, BOOL, INT, MAP, NIL, Type, binary_type, is_kind, may_be, type_of
+from .types import ANY, ARRAY, BOOL, INT, MAP, NIL, Type, binary_type, is_kind, may_be, type_of
 from .values import Kind
 
 
@@ -115,7 +115,9 @@ class _Checker:
         then, otherwise = self.visit(node.then), self.visit(node.otherwise)
         if then.kind is Kind.NIL:
             return otherwise
-        return then if otherwise.kind is Kind.NIL or then == otherwise else ANY
+        if otherwise.kind is Kind.NIL or then == otherwise:
+            return then
+        return ARRAY if then.kind is otherwise.kind is Kind.ARRAY else ANY
 
     def member(self, node: Member) -> Type:
         base, key = self.visit(node.base), self.visit(node.property)

@@ -127,8 +127,10 @@ def closure_type(name: str, items: Type, body: Type | None) -> Type:
     match name:
         case "all" | "any" | "none" | "one":
             return BOOL
-        case "count":
+        case "count" | "findIndex" | "findLastIndex":
             return INT
+        case "reduce":
+            return body or ANY
         case "filter" | "sortBy":
             return items if items.kind is Kind.ARRAY else ARRAY
         case "map":

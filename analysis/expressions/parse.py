@@ -368,8 +368,6 @@ class _Parser:
                 break
             if len(arguments) > len(first):
                 self._expect(",")
-                if self._is(")"):
-                    break
             closure = take in (_Takes.CLOSURE, _Takes.OPTIONAL_CLOSURE)
             arguments.append(self._closure() if closure else self._expression(0))
         self._take(",")

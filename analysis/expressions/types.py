@@ -210,4 +210,4 @@ def _fits_in(left: Type, right: Type) -> bool:
 def _coalesced(left: Type, right: Type) -> Type:
     if left.kind is Kind.NIL:
         return right
-    return left if right.kind is Kind.NIL or left == right else ANY
+    return left if right.kind is Kind.NIL or left == right or left.kind is right.kind is Kind.ARRAY else ANY
