@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kube.kinds import REPLICA_SET, ROLLOUT
+from kube.kinds import INGRESS, REPLICA_SET, ROLLOUT
 from kube.objects import labels_of, name_of
 from rollouts.engine.templates import hash_of
 from tests.model import World
@@ -54,20 +54,14 @@ def test_a_server_that_fills_in_unknown_defaults_restarts_no_pod() -> None:
 
 def test_new_steps_are_noticed_even_when_a_reference_was_missing_meanwhile() -> None:
     world = at_60_percent()
-    ingress = world.get(_ingress(), "web")
-    world.stores[_ingress()].remove(("default", "web"))
+    ingress = world.get(INGRESS, "web")
+    world.stores[INGRESS].remove(("default", "web"))
     world.edit(ROLLOUT, "shop", {"spec": {"strategy": {"canary": {"steps": [{"setWeight": 10}, {"pause": {}}]}}}})
     world.settle()
     assert world.status()["message"].startswith("InvalidSpec")
     world.put(ingress)
     world.settle()
     assert (world.weight(), world.status()["currentStepIndex"]) == (10, 1)
-
-
-def _ingress() -> Any:
-    from kube.kinds import INGRESS
-
-    return INGRESS
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kube.kinds import ANALYSIS_RUN, REPLICA_SET, ROLLOUT
+from kube.kinds import ANALYSIS_RUN, POD, REPLICA_SET, ROLLOUT
 from kube.objects import name_of
 from kube.plan import Patch
 from tests.model import World, ref
@@ -308,8 +308,6 @@ def test_metadata_of_a_role_comes_and_goes_with_it() -> None:
 
 
 def _roles(world: World) -> dict[str, set[str]]:
-    from kube.kinds import POD
-
     roles: dict[str, set[str]] = {}
     for pod in world.all(POD):
         roles.setdefault(pod["spec"]["containers"][0]["image"], set()).add(pod["metadata"]["labels"].get("role", ""))
