@@ -174,6 +174,37 @@ async def test_whatever_the_api_does_the_update_ends_the_same(faults: list[Fault
         assert await outcome(cluster) == GOOD
 
 
+GIVEN_UP: dict[str, Any] = {
+    **GOOD,
+    "phase": "Degraded",
+    "step": 0,
+    "stable": "shop:1",
+    "sizes": {"shop:1": 4, "shop:2": 0},
+    "pods": ["shop:1"] * 4,
+    "services": {"shop": "shop:1", "shop-canary": "shop:1"},
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["every second write conflicts", "every second write is done but its answer lost", "every third write is lost on its way"],
+)
+async def test_whatever_the_api_does_an_abort_takes_everybody_back(name: str) -> None:
+    async with running(ready_after=2, gone_after=1) as cluster:
+        await deploy(cluster)
+        async with watched(cluster):
+            await cluster.set_image("shop:2")
+            await cluster.until(lambda status: status["currentStepIndex"] == 3)
+            assert await weight(cluster) == 75
+            cluster.server.faults.set(*FAULTS[name])
+            await cluster.patch_status({"abort": True})
+            await asyncio.sleep(60)
+            cluster.server.faults.clear()
+            await cluster.phase("Degraded")
+            await cluster.settled(seconds=45)
+        assert await outcome(cluster) == GIVEN_UP
+
+
 @pytest.mark.slow
 async def test_killed_after_any_of_its_writes_another_controller_ends_the_update_the_same() -> None:
     """The process dies with its k-th write, for every k from the first to the last write of the update."""
