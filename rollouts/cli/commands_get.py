@@ -5,6 +5,7 @@ Must not: change anything.
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 
@@ -55,10 +56,24 @@ def get_rollout(session: Session, name: str, *, watch: bool, no_color: bool, tim
                 raise Refused(f'rollouts.argoproj.io "{name}" not found')
             text = rollout_text(current, colour=colour)
             if text != shown and (terminal or changed):
-                click.echo((_CLEAR if terminal else "") + text, nl=False, color=colour)
+                seen = _CLEAR + fitted(text, shutil.get_terminal_size().lines) if terminal else text
+                click.echo(seen, nl=False, color=colour)
                 shown = text
             if ends_at is not None and time.monotonic() >= ends_at:
                 return
+
+
+def fitted(text: str, height: int) -> str:
+    """Cut a text that is higher than the terminal, so that its beginning, with the status, stays in sight.
+
+    >>> fitted("status\\na\\nb\\nc\\n", 4)
+    'status\\na\\n... 2 more lines\\n'
+    """
+    rows = text.splitlines(keepends=True)
+    if len(rows) < height:
+        return text
+    kept = max(height - 2, 1)
+    return "".join([*rows[:kept], f"... {len(rows) - kept} more lines\n"])
 
 
 @kube_command("experiment", short_help="Refused: experiments are not served.")
