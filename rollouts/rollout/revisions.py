@@ -42,8 +42,10 @@ def name_the_revisions(draft: Draft) -> None:
 
 def injected_into(replica_set: ReplicaSet) -> Mapping[str, Any]:
     """Return the labels and annotations that were injected into a ReplicaSet's pods for its role."""
+    if not replica_set.ephemeral_metadata:
+        return {}
     try:
-        injected = json.loads(replica_set.ephemeral_metadata or "{}")
+        injected = json.loads(replica_set.ephemeral_metadata)
     except ValueError:
         return {}
     return injected if isinstance(injected, Mapping) else {}
