@@ -25,6 +25,11 @@ KILL_GRACE_SECONDS = 30
 LISTEN_SECONDS = 1.0
 
 
+def is_sidecar(spec: Mapping[str, Any]) -> bool:
+    """Tell whether an init container goes on beside the others."""
+    return spec.get("restartPolicy") == "Always"
+
+
 class ContainerRunner:
     """Runs one container as its restart policy says."""
 
@@ -32,13 +37,16 @@ class ContainerRunner:
         self, context: PodContext, spec: Mapping[str, Any], *, policy: str, changed: Callable[[], None], restarts: int = 0
     ) -> None:
         self.spec = spec
-        self.view = Container(name=str(spec["name"]), image=str(spec.get("image") or ""), restarts=restarts)
+        self.view = Container(
+            name=str(spec["name"]), image=str(spec.get("image") or ""), restarts=restarts, sidecar=is_sidecar(spec)
+        )
         self._context = context
         self._policy = policy
         self._changed = changed
         self._process: Process | None = None
         self._order: Order | None = None
         self._stopping = False
+        self._up = asyncio.Event()
         self._failures = 0
         ports = named_ports([spec])
         self._prober = Prober(context.session, address=context.address, ports=ports, execute=self._execute)
@@ -52,6 +60,10 @@ class ContainerRunner:
     def goes_on(self) -> bool:
         """Whether its present run, or its first, is not over."""
         return isinstance(self.view.state, Running) or (isinstance(self.view.state, Waiting) and self.view.last is None)
+
+    async def up(self) -> None:
+        """Wait until it has started for the first time, its startup probe included."""
+        await self._up.wait()
 
     async def run(self) -> None:
         """Run until the container has ended for good."""
@@ -81,6 +93,8 @@ class ContainerRunner:
 
     def _show(self, **changes: Any) -> None:
         self.view = replace(self.view, **changes)
+        if self.view.started:
+            self._up.set()
         self._changed()
 
     async def _pull(self) -> Entry:

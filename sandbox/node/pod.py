@@ -16,16 +16,18 @@ from kube.differences import merge_patch
 from kube.errors import ApiError, Conflict, NotFound
 from kube.kinds import POD, ObjectRef
 from kube.objects import Object, key_of, uid_of, version_of
-from sandbox.node.container import ContainerRunner
+from sandbox.node.container import ContainerRunner, is_sidecar
 from sandbox.node.context import PodContext
 from sandbox.node.environment import config_data
 from sandbox.node.errors import BadConfig
-from sandbox.node.pod_status import Container, PodState, Terminated, Waiting, pod_status
+from sandbox.node.pod_status import Container, PodState, Waiting, pod_status
 from sandbox.workloads.pods import spec_of, status_of
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.1
+SIDECAR_GRACE_SECONDS = 2.0
+"""How long sidecars have once the containers beside them are done."""
 
 
 class PodRunner:
@@ -43,9 +45,9 @@ class PodRunner:
         self._stopping = False
         policy = str(spec_of(pod).get("restartPolicy") or "Always")
         restarts = _restarts(pod)
+        once = "Never" if policy == "Never" else "OnFailure"
         self.inits = [
-            self._runner(one, "Never" if policy == "Never" else "OnFailure", restarts)
-            for one in spec_of(pod).get("initContainers") or ()
+            self._runner(one, "Always" if is_sidecar(one) else once, restarts) for one in spec_of(pod).get("initContainers") or ()
         ]
         self.containers = [self._runner(one, policy, restarts) for one in spec_of(pod).get("containers") or ()]
         self._life: asyncio.Task[None] | None = None
@@ -87,16 +89,37 @@ class PodRunner:
         try:
             async with asyncio.timeout(float(deadline) if deadline is not None else None):
                 await self._prepare()
-                for one in self.inits:
-                    await one.run()
-                    if not _succeeded(one.view):
-                        self.changed()
-                        return
-                await asyncio.gather(*(one.run() for one in self.containers))
+                async with asyncio.TaskGroup() as beside:
+                    await self._run_in_order(beside)
         except TimeoutError:
             self._ended = "DeadlineExceeded"
             self.context.report("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
         self.changed()
+
+    async def _run_in_order(self, beside: asyncio.TaskGroup) -> None:
+        """Run init containers one after the other, then the containers; sidecars from their turn to the end."""
+        running: dict[str, asyncio.Task[None]] = {}
+        for one in self.inits:
+            if one.view.sidecar:
+                running[one.name] = beside.create_task(one.run(), name=f"sidecar {one.name} of {self.ref}")
+                await one.up()
+            else:
+                await one.run()
+            if not one.view.initialized and not one.view.sidecar:
+                break
+        else:
+            await asyncio.gather(*(one.run() for one in self.containers))
+        if not self._stopping:
+            await self._stop_sidecars(grace_seconds=SIDECAR_GRACE_SECONDS)
+        for task in running.values():
+            await asyncio.wait([task], timeout=RETRY_SECONDS)
+            task.cancel()  # one that waits for its next start waits no more
+
+    async def _stop_sidecars(self, *, grace_seconds: float) -> None:
+        """Stop them, the last one first."""
+        for one in reversed(self.inits):
+            if one.view.sidecar:
+                await one.stop(grace_seconds=grace_seconds)
 
     async def _prepare(self) -> None:
         """Lay out the pod's directory; wait for ConfigMaps and Secrets that are not there yet."""
@@ -136,7 +159,11 @@ class PodRunner:
     async def _terminate(self, grace_seconds: float) -> None:
         self._stopping = True
         self.changed()
-        await asyncio.gather(*(one.stop(grace_seconds=grace_seconds) for one in self._all()))
+        clock = self.context.clock
+        deadline = clock.monotonic() + grace_seconds
+        await asyncio.gather(*(one.stop(grace_seconds=grace_seconds) for one in self._all() if not one.view.sidecar))
+        left = max(deadline - clock.monotonic(), 1.0) if grace_seconds else 0.0
+        await self._stop_sidecars(grace_seconds=left)
         if self._life is not None:
             self._life.cancel()  # whatever waited for an image or a back-off waits no more
             await asyncio.gather(self._life, return_exceptions=True)
@@ -155,8 +182,8 @@ class PodRunner:
         """Return what is known of the pod."""
         inits = [one.view for one in self.inits]
         views = [one.view for one in self.containers]
-        if inits and not all(map(_succeeded, inits)):
-            views = [_waiting(view) for view in views]
+        if not all(one.initialized for one in inits):
+            views = [_waiting(view) if isinstance(view.state, Waiting) and view.last is None else view for view in views]
         return PodState(
             address=self.context.address,
             host_address=self.context.host_address,
@@ -207,10 +234,6 @@ def _restarts(pod: Object) -> dict[str, int]:
         if one.get("containerID")
     ]
     return {one["name"]: int(one.get("restartCount") or 0) + 1 for one in statuses}
-
-
-def _succeeded(view: Container) -> bool:
-    return isinstance(view.state, Terminated) and view.state.exit_code == 0
 
 
 def _waiting(view: Container) -> Container:

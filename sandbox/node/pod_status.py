@@ -72,6 +72,13 @@ class Container:
     restarts: int = 0
     ready: bool = False
     started: bool = False
+    sidecar: bool = False
+    """An init container that goes on beside the others."""
+
+    @property
+    def initialized(self) -> bool:
+        """Whether, as an init container, it lets the next one begin."""
+        return self.started if self.sidecar else isinstance(self.state, Terminated) and self.state.exit_code == 0
 
     def status(self, identity: str) -> dict[str, Any]:
         """Return the `ContainerStatus`; `identity` makes the container id."""
@@ -149,13 +156,16 @@ def _failed(container: Container) -> bool:
 
 
 def _initialized(state: PodState) -> bool:
-    return all(isinstance(one.state, Terminated) and one.state.exit_code == 0 for one in state.init_containers)
+    """Tell whether the containers proper may run; they do not stop for a sidecar that is started again."""
+    begun = any(one.last or not isinstance(one.state, Waiting) for one in state.containers)
+    return begun or all(one.initialized for one in state.init_containers)
 
 
 def _conditions(pod: Object, state: PodState, phase: str) -> Iterable[dict[str, Any]]:
     done = phase in ("Succeeded", "Failed")
     completed = {"reason": "PodCompleted"} if phase == "Succeeded" else {"reason": "PodFailed"} if phase == "Failed" else None
-    unready = [one.name for one in state.containers if not one.ready]
+    sidecars = [one for one in state.init_containers if one.sidecar]
+    unready = [one.name for one in (*sidecars, *state.containers) if not one.ready]
     because = completed or {
         "reason": "ContainersNotReady",
         "message": f"containers with unready status: [{' '.join(unready)}]",
@@ -175,7 +185,7 @@ def _conditions(pod: Object, state: PodState, phase: str) -> Iterable[dict[str, 
 def _initialization(state: PodState, completed: Mapping[str, str] | None) -> dict[str, Any]:
     if _initialized(state):
         return _condition("Initialized", True, completed if completed and completed["reason"] == "PodCompleted" else None)
-    waiting = [one.name for one in state.init_containers if not (isinstance(one.state, Terminated) and one.state.exit_code == 0)]
+    waiting = [one.name for one in state.init_containers if not one.initialized]
     message = f"containers with incomplete status: [{' '.join(waiting)}]"
     return _condition("Initialized", False, {"reason": "ContainersNotInitialized", "message": message})
 

@@ -244,6 +244,37 @@ async def test_init_containers_run_first_and_one_after_the_other(node: Node, tmp
     assert [one["state"]["terminated"]["exitCode"] for one in pod["status"]["initContainerStatuses"]] == [0, 0]
 
 
+def sidecar(story: Path) -> dict[str, Any]:
+    script = f"echo sidecar >> {story}; trap 'echo stopped >> {story}; exit 0' TERM; while true; do sleep 0.02; done"
+    return {"name": "side", "image": "busybox", "restartPolicy": "Always", "command": ["sh", "-c", script]}
+
+
+async def test_a_sidecar_runs_beside_the_containers_and_ends_after_them(node: Node, tmp_path: Path) -> None:
+    story = tmp_path / "story"
+    script = f"echo main >> {story}; trap 'echo over >> {story}; exit 0' TERM; while true; do sleep 0.02; done"
+    await node.create({"image": "busybox", "command": ["sh", "-c", script]}, initContainers=[sidecar(story)])
+    pod = await node.until(is_ready)
+    assert [(one["name"], one["ready"]) for one in pod["status"]["initContainerStatuses"]] == [("side", True)]
+
+    async def told() -> bool:
+        return sorted(story.read_text().split()) == ["main", "sidecar"]
+
+    await until_true(told)
+    await node.delete(grace_seconds=5)
+    await node.gone()
+    assert story.read_text().split()[-2:] == ["over", "stopped"]
+
+
+async def test_a_job_is_done_when_only_its_sidecar_is_left(node: Node, tmp_path: Path) -> None:
+    work = {"image": "busybox", "command": ["sh", "-c", "exit 0"]}
+    await node.create(work, initContainers=[sidecar(tmp_path / "story")], restartPolicy="Never")
+
+    pod = await node.until(lambda pod: pod["status"].get("phase") == "Succeeded")
+
+    assert container(pod)["state"]["terminated"]["exitCode"] == 0
+    await node.until(lambda pod: "terminated" in pod["status"]["initContainerStatuses"][0]["state"])
+
+
 @pytest.mark.parametrize(
     ("code", "phase", "ending"),
     [pytest.param(0, "Succeeded", "Complete", id="ends well"), pytest.param(4, "Failed", "Failed", id="fails")],
