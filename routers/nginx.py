@@ -198,18 +198,33 @@ def _is_ours(spec: RoutingSpec, ingress: Object) -> bool:
     )
 
 
+def _is_left_behind(spec: RoutingSpec, ingress: Object, wanted: Mapping[str, Any]) -> bool:
+    """Tell whether nobody controls a canary Ingress that leads just where ours does.
+
+    It stays so when a Rollout is deleted without its dependents, as people do to change its selector; upstream refuses it.
+    """
+    if any(owner.get("controller") for owner in mappings(metadata(ingress).get("ownerReferences"))):
+        return False
+    is_canary = annotations_in(ingress).get(f"{_prefix(spec)}/canary") == "true"
+    return is_canary and mapping(ingress.get("spec")).get("rules") == wanted["spec"]["rules"]
+
+
 def _write(spec: RoutingSpec, wanted: dict[str, Any], current: Object | None) -> list[Write]:
     """Return the creation, or the difference; foreign annotations and fields are in neither."""
     if current is None:
         return [Create(kind=INGRESS, body=wanted)]
     name = wanted["metadata"]["name"]
-    if not _is_ours(spec, current):
+    adopted = _is_left_behind(spec, current, wanted)
+    if not adopted and not _is_ours(spec, current):
         raise RoutingError(
             f"canary ingress `{name}` controlled by different object; rename or delete that Ingress, or use another stableIngress"
         )
     patch: dict[str, Any] = {}
     if changed := _changed_annotations(spec, wanted["metadata"]["annotations"], annotations_in(current)):
         patch["metadata"] = {"annotations": changed}
+    if adopted:
+        owners = [*mappings(metadata(current).get("ownerReferences")), _owner_reference(spec.owner)]
+        patch["metadata"] = {**patch.get("metadata", {}), "ownerReferences": owners}
     current_spec = mapping(current.get("spec"))
     keys = ("rules", "ingressClassName", "tls")
     if differing := {key: wanted["spec"].get(key) for key in keys if current_spec.get(key) != wanted["spec"].get(key)}:

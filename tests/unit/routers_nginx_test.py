@@ -158,6 +158,16 @@ def test_an_ingress_of_that_name_that_is_not_ours_is_left_alone(owners: list[Any
     assert Nginx().observed(spec_for(WEB), objects) is None
 
 
+def test_a_canary_ingress_left_behind_by_a_rollout_deleted_alone_is_taken_over_with_its_weight_set() -> None:
+    objects = applied(steered(Split(canary=40)), [Patch(ref=CANARY, patch={"metadata": {"ownerReferences": []}})])
+    assert Nginx().observed(spec_for(WEB), objects) is None
+    writes = Nginx().desired(spec_for(WEB), Split(canary=0), objects)
+    assert [type(write) for write in writes] == [Patch]
+    objects = applied(objects, writes)
+    assert Nginx().observed(spec_for(WEB), objects) == Split(canary=0)
+    assert Nginx().desired(spec_for(WEB), Split(canary=0), objects) == []
+
+
 @pytest.mark.parametrize(
     "edit",
     [
