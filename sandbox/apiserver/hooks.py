@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.apiserver import definitions
-from sandbox.apiserver.core import NAMESPACES, Call, Core, checked_object, decode
+from sandbox.apiserver.core import NAMESPACES, Call, Core, checked_object, decode, without
 from sandbox.apiserver.definitions import DEFINITIONS
 from sandbox.apiserver.requests import Answer, json_answer
 from sandbox.apiserver.storage import Body, Change
 
 _FIRST_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
+"""The finalizer of every definition: it stays until its objects are gone."""
 
 
 class Hooks:
@@ -22,10 +24,11 @@ class Hooks:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._due: list[tuple[str, Change]] = []
+        self._leaving: set[str] = set()
         core.storage.on_commit(self._note)
 
     def _note(self, store: str, change: Change) -> None:
-        if store in (DEFINITIONS, NAMESPACES):
+        if store in (DEFINITIONS, NAMESPACES) or (store in self._leaving and change.new is None):
             self._due.append((store, change))
 
     def settle(self) -> None:
@@ -34,6 +37,8 @@ class Hooks:
             store, change = self._due.pop(0)
             if store == DEFINITIONS:
                 self._definition(change)
+            elif store != NAMESPACES:
+                self._release(store)
             elif change.old is None and change.new is not None:
                 self._account(change.key[1])
 
@@ -44,13 +49,47 @@ class Hooks:
             store = self._core.storage
             for key, stored in list(store.current(name).items()):
                 store.remove(name, key, stored.body)
+            self._leaving.discard(name)
             return
         body = change.new.body
+        if body["metadata"].get("deletionTimestamp"):
+            self._leaving.add(name)
+            self._delete_objects(name)
+            self._release(name)
+            return
         if change.old is None or change.old.body["spec"] != body["spec"]:
             definitions.serve(self._core.registry, body, self._core.metadata_schema)
         status = definitions.established(body, self._core.timestamp())
-        if body.get("status") != status and self._core.storage.get(DEFINITIONS, change.key) is change.new:
-            self._core.storage.put(DEFINITIONS, change.key, {**body, "metadata": dict(body["metadata"]), "status": status})
+        finalizers = list(dict.fromkeys([*(body["metadata"].get("finalizers") or ()), CLEANUP]))
+        same = body.get("status") == status and body["metadata"].get("finalizers") == finalizers
+        if not same and self._core.storage.get(DEFINITIONS, change.key) is change.new:
+            metadata = {**body["metadata"], "finalizers": finalizers}
+            self._core.storage.put(DEFINITIONS, change.key, {**body, "metadata": metadata, "status": status})
+
+    def _delete_objects(self, store: str) -> None:
+        """Delete what a definition that goes defined; objects with finalizers stay until their controllers are done with them."""
+        storage = self._core.storage
+        for key, stored in list(storage.current(store).items()):
+            metadata = stored.body["metadata"]
+            if not metadata.get("finalizers"):
+                storage.remove(store, key, stored.body)
+            elif not metadata.get("deletionTimestamp"):
+                stamp = {"deletionTimestamp": self._core.timestamp(), "deletionGracePeriodSeconds": 0}
+                storage.put(store, key, {**stored.body, "metadata": {**metadata, **stamp}})
+
+    def _release(self, name: str) -> None:
+        """Let a definition go once nothing that it defined is left."""
+        storage, key = self._core.storage, ("", name)
+        stored = storage.get(DEFINITIONS, key)
+        if stored is None or storage.count(name):
+            return
+        finalizers = stored.body["metadata"].get("finalizers") or []
+        others = [one for one in finalizers if one != CLEANUP]
+        body = {**stored.body, "metadata": {**without(stored.body["metadata"], "finalizers")}}
+        if not others:
+            storage.remove(DEFINITIONS, key, body)
+        elif others != finalizers:
+            storage.put(DEFINITIONS, key, {**body, "metadata": {**body["metadata"], "finalizers": others}})
 
     def create_defaults(self) -> None:
         """Create the namespaces every cluster has, and the Service of the API server."""

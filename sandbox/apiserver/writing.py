@@ -11,6 +11,7 @@ from typing import Any
 from sandbox.apiserver import failures
 from sandbox.apiserver.conformance import complete, schema_errors
 from sandbox.apiserver.core import Call, copied, require_open_namespace, without
+from sandbox.apiserver.definitions import DEFINITIONS
 from sandbox.apiserver.failures import FieldError
 from sandbox.apiserver.naming import check_metadata
 from sandbox.apiserver.ownership import track
@@ -41,6 +42,7 @@ def create(call: Call, obj: Body, *, operation: str = "Update") -> Stored:
     generated = not metadata.get("name")
     _give_name(call, metadata)
     require_open_namespace(call, metadata["name"])
+    _require_open_definition(call)
     head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": without(metadata, *_SYSTEM_METADATA)}
     fresh = resource.stored({**head, **without(obj, *head)})
     stamp = fresh["metadata"]
@@ -67,6 +69,12 @@ def create(call: Call, obj: Body, *, operation: str = "Update") -> Stored:
         )
     track(call, None, fresh, operation=operation)
     return save(call, key, fresh)
+
+
+def _require_open_definition(call: Call) -> None:
+    definition = call.core.storage.get(DEFINITIONS, ("", call.resource.store)) if call.resource.custom else None
+    if definition is not None and definition.body["metadata"].get("deletionTimestamp"):
+        raise failures.method_not_allowed("create not allowed while custom resource definition is terminating")
 
 
 def _give_name(call: Call, metadata: Body) -> None:

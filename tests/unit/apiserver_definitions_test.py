@@ -40,6 +40,33 @@ async def test_removing_a_definition_removes_its_objects_and_its_paths(api: Api)
     assert await api.names(WIDGETS) == []
 
 
+async def test_a_definition_waits_for_objects_that_controllers_are_not_done_with(api: Api) -> None:
+    await api.create(CRDS, definition())
+    held = widget("held")
+    held["metadata"]["finalizers"] = ["shop.io/clean"]
+    await api.create(WIDGETS, held)
+    await api.create(WIDGETS, widget("free"))
+
+    await api.delete(f"{CRDS}/widgets.shop.io")
+
+    assert await api.names(WIDGETS) == ["held"]
+    assert (await api.get(f"{WIDGETS}/held"))["metadata.deletionTimestamp"]
+    assert "terminating" in (await api.create(WIDGETS, widget("late"))).message
+    await api.patch(f"{WIDGETS}/held", {"metadata": {"finalizers": None}})
+    assert (await api.get(f"{CRDS}/widgets.shop.io")).status == 404
+    assert (await api.get(WIDGETS)).status == 404
+
+
+async def test_fields_beside_those_of_a_closed_schema_are_pruned(api: Api) -> None:
+    size = {"type": "integer"}
+    closed = {"type": "object", "properties": {"size": size}, "additionalProperties": False}
+    await api.create(CRDS, definition(schema={"type": "object", "properties": {"closed": closed}}))
+
+    made = await api.create(WIDGETS, widget("w", closed={"size": 1, "colour": "red"}))
+
+    assert (made.status, made["spec"]) == (201, {"closed": {"size": 1}})
+
+
 async def test_unknown_fields_are_pruned_except_where_the_schema_keeps_them(api: Api) -> None:
     keep = {"type": "object", "x-kubernetes-preserve-unknown-fields": True, "properties": {"known": {"type": "object"}}}
     await api.create(CRDS, definition(schema={"type": "object", "properties": {"open": keep, "size": {"type": "integer"}}}))
