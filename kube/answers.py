@@ -44,7 +44,10 @@ def object_of(request: Request, response: Response) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         start = response.body[:80].decode("utf-8", "replace")
-        raise BadAnswer(f"{request}: expected a JSON object, got {start!r}", status=response.status)
+        raise BadAnswer(
+            f"{request}: expected a JSON object, got {start!r}; check that this is the address of an API server",
+            status=response.status,
+        )
     return value
 
 

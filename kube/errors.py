@@ -14,6 +14,8 @@ from typing import Any
 from kube.transport import Response
 
 _TEXT_LIMIT = 500
+_MISSING_KIND = "the server does not know this kind; install its definition (CRD), or check the server's address"
+"""A real API server answers so, in plain text, for a group of which it has no definition."""
 
 
 class ApiError(Exception):
@@ -117,8 +119,9 @@ def error_of(response: Response, request: str) -> ApiError:
     wait = _retry_after(headers.get("retry-after"))
     if not status:
         text = response.body[:_TEXT_LIMIT].decode("utf-8", "replace").strip()
+        advice = _MISSING_KIND if response.status == 404 else "this is no answer of an API server; check the address and proxies"
         return _type_of(response.status, "", {})(
-            f"{request}: HTTP {response.status}: {text or 'no text'}", status=response.status, retry_after_seconds=wait
+            f"{request}: HTTP {response.status}: {text or 'no text'}; {advice}", status=response.status, retry_after_seconds=wait
         )
     return error_of_status(status, code=response.status, request=request, retry_after_seconds=wait)
 
