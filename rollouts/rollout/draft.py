@@ -199,9 +199,11 @@ PATIENT_FIELDS = frozenset({"replicas", "updatedReplicas", "readyReplicas", "ava
 
 
 def _urgent_part(status: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what may come with the next write: counters, the record of weights (the routers' objects hold the truth), and
-    conditions that only say again that pods come and go."""
+    """Leave out what may come with the next write: counters, the record of weights (the routers' objects hold the truth) but for
+    the version that the canary's weight is for, and conditions that only say again that pods come and go."""
     canary = {key: value for key, value in (status.get("canary") or {}).items() if key != "weights"}
+    weights = (status.get("canary") or {}).get("weights") or {}
+    canary["version"] = (weights.get("canary") or {}).get("podTemplateHash")
     conditions = {_fact(one) for one in status.get("conditions") or () if one.get("type") != "Available"}
     rest = {key: value for key, value in status.items() if key not in PATIENT_FIELDS and value is not None}
     return {**rest, "canary": canary, "conditions": conditions}
