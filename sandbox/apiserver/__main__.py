@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import socket
 from pathlib import Path
 
 from sandbox.apiserver.http import kubeconfig, serving
@@ -21,6 +22,7 @@ def _arguments() -> argparse.Namespace:
         prog="python -m sandbox.apiserver", description="A Kubernetes API server in memory, on loopback."
     )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; 0 lets the kernel choose (default)")
+    parser.add_argument("--listen-fd", type=int, help="an inherited socket that listens already, instead of --port")
     parser.add_argument(
         "--token", action="append", default=[], help="TOKEN or TOKEN=USER; may be repeated; without one, everybody is admin"
     )
@@ -42,8 +44,9 @@ async def _run(arguments: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    listening = None if arguments.listen_fd is None else socket.socket(fileno=arguments.listen_fd)
     try:
-        async with serving(server, port=arguments.port) as url:
+        async with serving(server, port=arguments.port, listening=listening) as url:
             if arguments.kubeconfig:
                 arguments.kubeconfig.write_text(kubeconfig(url, next(iter(tokens), "")))
             print(url, flush=True)

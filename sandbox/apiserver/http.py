@@ -6,6 +6,7 @@ Owns the translation between sockets and the server's types. Must not: decide an
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import quote
@@ -84,12 +85,14 @@ def application(server: ApiServer) -> web.Application:
 
 
 @asynccontextmanager
-async def serving(server: ApiServer, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve on a loopback socket and yield the base URL; port 0 lets the kernel choose."""
-    runner = web.AppRunner(application(server), access_log=None, shutdown_timeout=0.5)
+async def serving(
+    server: ApiServer, *, host: str = "127.0.0.1", port: int = 0, listening: socket.socket | None = None
+) -> AsyncIterator[str]:
+    """Serve on a loopback socket and yield the base URL; port 0 lets the kernel choose; `listening` is used instead if given."""
+    runner = web.AppRunner(application(server), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
+        site = web.SockSite(runner, listening) if listening is not None else web.TCPSite(runner, host, port)
         await site.start()
         bound = runner.addresses[0]
         yield f"http://{bound[0]}:{bound[1]}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,7 @@ START_SECONDS = 60.0
 PAUSES_SECONDS = (0.05, 0.2, 1.0, 5.0)
 """Waits before each further start of a part that keeps ending; the last one for ever."""
 LOG_LINES = 8
+BACKLOG = 512
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Supervisor:
         self._record = record
         self._prepare = prepare
         self._running: dict[str, _Running] = {}
+        self._sockets: dict[str, socket.socket] = {}
         self._complete = False
 
     @property
@@ -61,7 +64,8 @@ class Supervisor:
         """What runs now."""
         parts = tuple(
             PartRecord(name=one.part.name, process=one.identity, address=one.part.address, ready=one.ready, restarts=one.restarts)
-            for one in self._running.values()
+            for part in self._parts
+            if (one := self._running.get(part.name))
         )
         return replace(self._record, parts=parts, ready=self._complete)
 
@@ -72,15 +76,16 @@ class Supervisor:
             SandboxError: a part ended or did not get ready in time; the text has the end of its log.
             ApiError: the API refuses what `prepare` does.
         """
-        await _all(self._starting(Stage.API))
-        await _all([*self._starting(Stage.CLUSTER), self._start_product()])
+        self._sockets = {part.name: _listening(part) for part in self._parts if part.listen_port}
+        await _all([self._start_api_and_product(), *self._starting(Stage.CLUSTER)])
         self._complete = True
         self._write()
 
     def _starting(self, stage: Stage) -> list[Awaitable[None]]:
         return [self._start(part) for part in self._parts if part.stage is stage]
 
-    async def _start_product(self) -> None:
+    async def _start_api_and_product(self) -> None:
+        await _all(self._starting(Stage.API))
         await asyncio.to_thread(self._prepare)
         await _all(self._starting(Stage.PRODUCT))
 
@@ -91,6 +96,8 @@ class Supervisor:
                 one.keeper.cancel()
         for stages in ({Stage.PRODUCT, Stage.CLUSTER}, {Stage.API}):
             await asyncio.gather(*(_stop(one) for one in self._running.values() if one.part.stage in stages))
+        for listening in self._sockets.values():
+            listening.close()
 
     async def _start(self, part: Part) -> None:
         running = await self._launch(part)
@@ -102,9 +109,12 @@ class Supervisor:
     async def _launch(self, part: Part) -> _Running:
         if part.ready.file:
             part.ready.file.unlink(missing_ok=True)
+        fds = [self._sockets[part.name].fileno()] if part.listen_port else []
         with self._state.fresh_log(part.name).open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *part.command,
+                *(f"--listen-fd={fd}" for fd in fds),
+                pass_fds=fds,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -142,6 +152,18 @@ class Supervisor:
 
     def _write(self) -> None:
         self._state.write(self.record)
+
+
+def _listening(part: Part) -> socket.socket:
+    """Return the socket that a part will serve.
+
+    Raises:
+        SandboxError: the port is in use by now.
+    """
+    try:
+        return socket.create_server(("127.0.0.1", part.listen_port), backlog=BACKLOG)
+    except OSError as error:
+        raise SandboxError(f"port {part.listen_port} of 127.0.0.1 cannot be used: {error.strerror}") from None
 
 
 async def _all(starting: list[Awaitable[None]]) -> None:

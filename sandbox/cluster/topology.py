@@ -80,7 +80,7 @@ class Places:
 
 
 class Stage(Enum):
-    """When a part starts: the API first; then all others, the product once its definitions are there. The API stops last."""
+    """When a part starts: the API and the cluster together, the product once its definitions are there. The API stops last."""
 
     API = 0
     CLUSTER = 1
@@ -113,6 +113,9 @@ class Part:
     """What it gets beside the environment of the supervisor."""
     grace_seconds: float = 1.0
     """How long it may take to stop before it is killed."""
+    listen_port: int = 0
+    """The port of a socket on 127.0.0.1 that the supervisor keeps open for it and hands over as `--listen-fd`: its clients may
+    start beside it, and wait through a restart of it, without ever being refused."""
 
 
 def parts_of(options: Options, places: Places, *, prometheus: Path | None) -> tuple[Part, ...]:
@@ -153,9 +156,10 @@ def _api_server(places: Places) -> Part:
     return Part(
         name="apiserver",
         stage=Stage.API,
-        command=_python("sandbox.apiserver", "--port", str(places.api_port), *network, *journal, *tokens),
+        command=_python("sandbox.apiserver", *network, *journal, *tokens),
         ready=Ready(url=f"{places.server}/readyz"),
         address=places.server,
+        listen_port=places.api_port,
     )
 
 

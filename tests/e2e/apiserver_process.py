@@ -17,12 +17,14 @@ _ROOT = Path(__file__).parents[2]
 class Process:
     """`python -m sandbox.apiserver` on a port that the kernel picked."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, pass_fds: Sequence[int] = ()) -> None:
         self.kubeconfig = folder / "kubeconfig"
         self.home = folder / "home"
         self.home.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "sandbox.apiserver", "--token", "sesame", "--kubeconfig", str(self.kubeconfig), *options]
-        self._process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, pass_fds=pass_fds
+        )
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         if not self.url:

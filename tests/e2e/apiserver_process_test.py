@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from http.client import RemoteDisconnected
+from contextlib import closing
+from http.client import HTTPConnection, RemoteDisconnected
 from pathlib import Path
 from typing import Any
 
@@ -95,3 +97,13 @@ def test_objects_survive_a_kill_and_versions_go_on_growing(tmp_path: Path) -> No
     finally:
         code, complaints = second.stop()
     assert (code, complaints) == (0, "")
+
+
+def test_requests_on_an_inherited_socket_wait_for_the_server(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, closing(HTTPConnection(*listening.getsockname())) as early:
+        early.request("GET", "/readyz")
+
+        server = Process(tmp_path, f"--listen-fd={listening.fileno()}", pass_fds=[listening.fileno()])
+
+        assert early.getresponse().status == 200
+        assert server.stop() == (0, "")

@@ -39,6 +39,10 @@ def test_a_sandbox_has_an_api_server_a_node_and_a_gateway() -> None:
     }
 
 
+def test_clients_of_the_api_may_come_before_it_serves() -> None:
+    assert {name: part.listen_port for name, part in parts().items()} == {"apiserver": PLACES.api_port, "node": 0, "gateway": 0}
+
+
 def test_the_controller_comes_only_when_asked_for_and_starts_last() -> None:
     assert parts(with_controller=True)["controller"].stage is Stage.PRODUCT
 
