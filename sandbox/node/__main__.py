@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -25,6 +27,8 @@ from sandbox.workloads.controllers import WorkloadControllers
 from sandbox.workloads.informers import Informers
 
 logger = logging.getLogger(__name__)
+
+PREFIX = "sandbox-node-"
 
 
 def _arguments() -> argparse.Namespace:
@@ -46,6 +50,15 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _temporary_directory() -> Path:
+    """Return a fresh directory; those of agents that were killed are removed."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        pid = path.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdigit() and not Path("/proc", pid).exists():
+            shutil.rmtree(path, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+
+
 async def _run(arguments: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -54,7 +67,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     connection = config.load(arguments.kubeconfig, arguments.context)
     client = Client(config.connect(connection), field_manager="sandbox-node", clock=clock)
     informers = Informers(client, clock)
-    directory = arguments.directory or Path(tempfile.mkdtemp(prefix="sandbox-node-"))
+    directory = arguments.directory or _temporary_directory()
     options = Options(
         directory=directory,
         node=arguments.node,

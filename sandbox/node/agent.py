@@ -81,6 +81,7 @@ class NodeAgent:
         self._worker: Worker[Key] = Worker("node", self._attend, clock=clock, workers=16)
         self._processes = Processes()
         self._session: aiohttp.ClientSession | None = None
+        self._synced = informers.of(POD).synced
         informers.of(POD).on_change(lambda old, new: self._worker.queue.add(key_of(new or old or {})))
 
     async def run(self) -> None:
@@ -95,6 +96,7 @@ class NodeAgent:
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._recorder.run())
+                    group.create_task(self._tidy())
                     group.create_task(self._heartbeat(port))
                     group.create_task(self._worker.run())
             finally:
@@ -109,6 +111,17 @@ class NodeAgent:
         except (ApiError, TimeoutError) as error:
             logger.info("the node could not say that it stops: %s", error)
         await asyncio.to_thread(shutil.rmtree, self._options.directory, ignore_errors=True)
+
+    async def _tidy(self) -> None:
+        """Remove what pods that are gone left here when an earlier agent was killed."""
+        await self._synced()
+        known = {self._directory_of(pod).name for pod in self._stores["Pod"].all()}
+        left = [path for path in self._options.directory.glob("*_*_*") if path.name not in known]
+        for path in left:  # listed before the first wait: whatever comes later belongs to a pod that has come since
+            await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+
+    def _directory_of(self, pod: Object) -> Path:
+        return self._options.directory / "_".join((*key_of(pod), uid_of(pod)))
 
     async def _heartbeat(self, port: int) -> None:
         while True:
@@ -185,7 +198,7 @@ class NodeAgent:
             pod=newest,
             address=address or self._addresses.take(),
             host_address=self._options.address,
-            directory=self._options.directory / f"{key[0]}_{key[1]}_{uid}",
+            directory=self._directory_of(pod),
             processes=self._processes,
             session=self._session,
             find=lambda kind, name: self._stores[kind].get(key[0], name),

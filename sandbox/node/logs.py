@@ -33,7 +33,7 @@ async def log_server(address: str, find: Find) -> AsyncIterator[int]:
     application = web.Application()
     application.router.add_get("/containerLogs/{namespace}/{pod}/{container}", handle)
     application.router.add_get("/healthz", _healthy)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
         site = web.TCPSite(runner, address, 0)

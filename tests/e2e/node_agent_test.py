@@ -320,6 +320,20 @@ async def test_users_see_in_events_what_happened(node: Node) -> None:
     await until_true(told)
 
 
+async def test_what_a_killed_agent_left_of_pods_is_removed(tmp_path: Path) -> None:
+    left, foreign = tmp_path / "node" / "default_gone_123" / "logs", tmp_path / "node" / "kubectl-cache"
+    for folder in (left, foreign):
+        folder.mkdir(parents=True)
+
+    async with a_node(tmp_path):
+
+        async def removed() -> bool:
+            return not left.parent.exists()
+
+        await until_true(removed)
+        assert foreign.exists()
+
+
 async def test_no_program_survives_a_killed_agent(tmp_path: Path) -> None:
     server = ApiServer()
     async with serving(server) as url:
