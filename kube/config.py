@@ -155,7 +155,7 @@ def select(merged: Mapping[str, Any], name: str | None = None) -> Connection:
     server = str(cluster.get("server") or "")
     if not server.startswith(("http://", "https://")):
         raise InvalidConfig(f"cluster {cluster_name}: the server {server!r} must start with https:// or http://")
-    server, known = _parted(server)
+    server, known = parted(server)
     user = user if user.keys() & {"exec", "auth-provider"} else {**known, **user}
     return Connection(
         server=server,
@@ -178,7 +178,7 @@ def select(merged: Mapping[str, Any], name: str | None = None) -> Connection:
     )
 
 
-def _parted(server: str) -> tuple[str, dict[str, str]]:
+def parted(server: str) -> tuple[str, dict[str, str]]:
     """Return a server's address without user and password, and these: HTTP clients refuse them beside a token."""
     parts = urlsplit(server)
     if parts.username is None:

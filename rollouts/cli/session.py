@@ -60,10 +60,10 @@ class Session:
         Raises:
             InvalidConfig: no cluster is configured, or wrongly.
         """
-        from kube.config import Connection, load
+        from kube.config import Connection, load, parted
         from kube.errors import InvalidConfig
 
-        server = self.options.get("server")
+        server, login = parted(self.options.get("server") or "")
         try:
             found = load(self.options.get("kubeconfig"), self.options.get("context"))
         except InvalidConfig:
@@ -71,7 +71,8 @@ class Session:
                 raise
             found = Connection(server=server)
         names = ("namespace", "server", "token", "impersonate", "impersonate_groups", "ca_file", "insecure", "tls_server_name")
-        return replace(found, **{name: value for name in names if (value := self.options.get(name))})
+        given = {name: value for name in names if (value := self.options.get(name))}
+        return replace(found, **{**given, **({"server": server, **login} if server else {})})
 
     def open(self) -> Cluster:
         """Return the cluster to talk to; use it as a context manager."""

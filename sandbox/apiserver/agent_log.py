@@ -42,7 +42,9 @@ class AgentLog:
         if self._response.status != 200:
             text = await self._response.text()
             detail = text.strip() or f"the node agent answered {self._response.status}"
-            raise failures.Refusal(self._response.status, "InternalError", detail)
+            if self._response.status == 400:
+                raise failures.bad_request(detail)
+            raise failures.internal_error(detail)
 
     def __aiter__(self) -> AgentLog:
         return self

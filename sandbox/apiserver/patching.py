@@ -44,9 +44,22 @@ def apply_json_patch(target: Any, patch: Any) -> Any:
         return jsonpatch.JsonPatch(patch).apply(target)
     except jsonpatch.InvalidJsonPatch as error:
         raise bad_request(f"error decoding patch: {error}") from None
-    except jsonpatch.JsonPatchTestFailed as error:
+    except jsonpatch.JsonPatchTestFailed:
+        path = _failed_test(target, patch)
         raise Refusal(
-            422, "Invalid", f"the server rejected our request due to an error in our request: testing value failed: {error}"
+            422,
+            "Invalid",
+            f"the server rejected our request due to an error in our request: testing path {path} value failed: test failed",
         ) from None
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError) as error:
         raise Refusal(422, "Invalid", f"the server rejected our request due to an error in our request: {error}") from None
+
+
+def _failed_test(target: Any, patch: list[Any]) -> str:
+    """Return the path of the first `test` that does not hold."""
+    for count, operation in enumerate(patch, start=1):
+        try:
+            jsonpatch.JsonPatch(patch[:count]).apply(target)
+        except jsonpatch.JsonPatchTestFailed:
+            return str(operation["path"])
+    return ""

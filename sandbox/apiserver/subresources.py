@@ -40,6 +40,10 @@ async def serve_subresource(call: Call, verb: str) -> Answer | Streamed:
             return _finalize(call)
         case "exec" | "attach" | "portforward", _:
             raise _needs_a_container(name)
+        case "token", _:
+            raise failures.bad_request(
+                "the sandbox issues no service account tokens; use one that the server was started with, as kubeconfigs do"
+            )
     raise failures.method_not_allowed()
 
 

@@ -147,6 +147,7 @@ class Supervisor:
             await asyncio.sleep(pause)
             again = await self._launch(running.part)
             running.process, running.identity = again.process, again.identity
+            self._write()
             with suppress(SandboxError):
                 await self._get_ready(running)
 

@@ -18,12 +18,12 @@ from kube.client import Client
 from kube.clock import Clock
 from kube.errors import AlreadyExists, ApiError, Conflict, NotFound
 from kube.events import EventRecorder
-from kube.kinds import CONFIG_MAP, NODE, POD, SECRET, ObjectRef
+from kube.kinds import CONFIG_MAP, LEASE, NODE, POD, SECRET, ObjectRef
 from kube.objects import Key, Object, annotations_of, is_deleting, key_of, uid_of
 from kube.plan import Event
 from sandbox.apps.catalogue import ALLOW_ANNOTATION, Entry, Missing, look_up
 from sandbox.node.addresses import AddressPool
-from sandbox.node.binding import NODE_NAME, bind, node_object, node_status, wants_binding
+from sandbox.node.binding import NODE_NAME, bind, node_lease, node_object, node_status, wants_binding
 from sandbox.node.context import PodContext, Tempo
 from sandbox.node.logs import log_server
 from sandbox.node.pod import PodRunner, grace_of
@@ -144,6 +144,8 @@ class NodeAgent:
             except AlreadyExists:
                 logger.debug("node %s was created meanwhile", self._options.node)
             await self._client.patch(ref, {"status": status}, subresource="status")
+        if ready:
+            await self._client.apply(LEASE, node_lease(self._options.node, now=self._clock.now()), force=True)
 
     async def _attend(self, key: Key) -> float | None:
         """Bring what runs in line with a pod object."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from kube.client import Client
 from kube.kinds import Kind
+from kube.leases import format_micro_time
 from kube.objects import Object, format_time, is_deleting, name_of, namespace_of, uid_of
 from sandbox.workloads.pods import is_finished, spec_of
 
@@ -51,6 +52,13 @@ def node_object(name: str) -> dict[str, Any]:
         "topology.kubernetes.io/zone": "sandbox",
     }
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}, "spec": {}}
+
+
+def node_lease(name: str, *, now: datetime) -> dict[str, Any]:
+    """Return the lease by which the node shows that it lives."""
+    spec = {"holderIdentity": name, "leaseDurationSeconds": 40, "renewTime": format_micro_time(now)}
+    metadata = {"name": name, "namespace": "kube-node-lease"}
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 
 
 def node_status(*, ready: bool, address: str, log_port: int, now: datetime) -> dict[str, Any]:

@@ -139,6 +139,10 @@ def test_a_workload_is_given_an_autoscaler_in_one_command(server: Process, ns: s
     assert row[:6] == ["web", f"{kind.capitalize()}/web", "cpu:", "<unknown>/70%", "2", "5"]
 
 
+def test_a_token_of_a_service_account_is_refused_with_what_to_use_instead(server: Process, ns: str) -> None:
+    assert "no service account tokens; use one" in server.kubectl("create", "token", "default", "-n", ns, fails=True)
+
+
 def test_a_misspelt_field_is_refused_without_asking_for_validation(server: Process, ns: str) -> None:
     refused = server.kubectl("apply", "-n", ns, "-f", "-", stdin=WEB.replace("replicas:", "replica:"), fails=True)
 

@@ -19,7 +19,7 @@ import pytest
 from kube.client import Client
 from kube.clock import SystemClock
 from kube.errors import NotFound
-from kube.kinds import CONFIG_MAP, CORE_EVENT, JOB, NODE, POD, ObjectRef
+from kube.kinds import CONFIG_MAP, CORE_EVENT, JOB, LEASE, NODE, POD, ObjectRef
 from kube.objects import Object
 from sandbox.apiserver.http import serving
 from sandbox.apiserver.inprocess import InProcessTransport
@@ -318,6 +318,15 @@ async def test_users_see_in_events_what_happened(node: Node) -> None:
         return any(one["reason"] == "Failed" and "nope" in one["message"] for one in events)
 
     await until_true(told)
+
+
+async def test_the_node_shows_by_its_lease_that_it_lives(node: Node) -> None:
+    await node.create({})
+    await node.until(is_ready)
+
+    lease = await node.client.get(LEASE, "kube-node-lease", "sandbox")
+
+    assert lease["spec"]["holderIdentity"] == "sandbox"
 
 
 async def test_what_a_killed_agent_left_of_pods_is_removed(tmp_path: Path) -> None:

@@ -244,6 +244,7 @@ async def test_a_json_patch_tests_before_it_acts(api: Api) -> None:
     )
 
     assert failed.status == 422
+    assert failed.message.endswith("testing path /data/x value failed: test failed")
     assert passed["data"] == {"x": "1", "y": "2"}
     assert (await api.patch(path, [{"op": "remove", "path": "/data/nothing"}], JSON)).status == 422
     assert (await api.patch(path, {"op": "remove"}, JSON)).status == 400

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from kube import identity
-from kube.config import Connection, connect, load
+from kube.config import Connection, connect, load, parted
 from kube.errors import InvalidConfig
+from rollouts.cli.session import Session
 
 
 def config(**changes: Any) -> dict[str, Any]:
@@ -51,6 +52,16 @@ def test_user_and_password_in_the_address_are_credentials_and_leave_the_address(
     clusters = cluster(server="http://ann:p%40ss@127.0.0.1:8080/prefix")
     found = load(written(tmp_path, config(clusters=clusters, users=user())))
     assert (found.server, found.username, found.password) == ("http://127.0.0.1:8080/prefix", "ann", "p@ss")
+
+
+def test_the_password_of_an_address_given_on_the_command_line_is_a_credential_and_is_not_shown(tmp_path: Path) -> None:
+    options = {"server": "http://ann:hidden@127.0.0.1:8080", "kubeconfig": written(tmp_path, config(users=user()))}
+    found = Session(options).connection()
+    assert (found.server, found.username, found.password) == ("http://127.0.0.1:8080", "ann", "hidden")
+
+
+def test_an_address_without_user_and_password_stays_as_it_is() -> None:
+    assert parted("https://c.example:6443/prefix") == ("https://c.example:6443/prefix", {})
 
 
 def test_files_of_a_list_are_merged_and_the_first_to_name_an_entry_wins(tmp_path: Path) -> None:
