@@ -245,7 +245,7 @@ def test_a_command_prints_what_it_prints_everywhere(server: Process, ns: str, tm
 class _Agent(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         text = f"asked for {self.path}\n".encode()
-        self.send_response(200)
+        self.send_response(400 if "timestamps" in self.path else 200)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
@@ -269,6 +269,8 @@ def test_logs_come_from_the_agent_of_the_pods_node(server: Process, ns: str) -> 
         server.kubectl("apply", "-n", ns, "-f", "-", stdin=json.dumps(pod))
 
         assert server.kubectl("logs", "p", "-n", ns, "--tail=5") == f"asked for /containerLogs/{ns}/p/main?tailLines=5\n"
+        refused = server.kubectl("logs", "p", "-n", ns, "--timestamps", fails=True)
+        assert refused.startswith("Error from server (BadRequest): asked for")
         assert "container nope is not valid for pod p" in server.kubectl("logs", "p", "-c", "nope", "-n", ns, fails=True)
     finally:
         agent.shutdown()
