@@ -38,7 +38,7 @@ def explain(snapshot: Snapshot, now: datetime) -> list[str]:
 def _standing(snapshot: Snapshot, wanted: Plan) -> Iterator[str]:
     status, steps = wanted.status or {}, _steps(snapshot)
     message = f": {status['message']}" if status.get("message") else ""
-    yield f"{status.get('phase', 'Unknown')}{message}."
+    yield f"{status.get('phase', 'Unknown')}{message}".rstrip(".") + "."
     if not status.get("stableRS"):
         yield "This is the first version: it goes straight to all pods, steps begin with the next one."
         return

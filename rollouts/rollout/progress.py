@@ -5,6 +5,7 @@ Changes the wanted status only. Must not: write an object, or decide about weigh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kube.objects import format_time, labels_of, name_of, parse_time
@@ -76,8 +77,18 @@ def heed_analyses(draft: Draft) -> None:
             status = run.get("status") or {}
             seen = {"name": known["name"], "status": status.get("phase") or "Pending", "message": status.get("message") or ""}
             draft.canary_status[field] = {key: value for key, value in seen.items() if value}
+            _tell_of_run(draft, label, known, seen)
         if not draft.aborted and not draft.fully_promoted:
             _react(draft, field, label, was=known.get("status", ""))
+
+
+def _tell_of_run(draft: Draft, label: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Tell on the Rollout too how its run fares: notification triggers hang on these events (spec/rollout.md 5.2, 5.3)."""
+    old, new = before.get("status") or "NoPreviousStatus", now["status"]
+    if old == new:
+        return
+    text = f"{label.removesuffix('-based')} Analysis Run '{now['name']}' Status New: '{new}' Previous: '{old}'"
+    draft.event(f"AnalysisRun{new}", text, warning=new in ("Failed", "Error"))
 
 
 def _react(draft: Draft, field: str, label: str, *, was: str) -> None:

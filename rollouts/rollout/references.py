@@ -5,6 +5,7 @@ Pure. Must not: look into a store (snapshot.py does).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -72,11 +73,17 @@ def _routing(snapshot: Snapshot, settings: Settings) -> Iterator[Problem]:
         try:
             router.validate(spec, snapshot.routing)
         except InvalidRouting as error:
-            yield Problem(field, str(error))
+            yield _problem_of(error, field)
         for kind, able in (("setHeaderRoute", router.can_match_headers), ("setMirrorRoute", router.can_mirror)):
             for at, step in enumerate(settings.steps):
                 if step.get(kind) and not able:
                     yield Problem(f"{CANARY}.steps[{at}].{kind}", f"the {key} router cannot do this; remove the step")
+
+
+def _problem_of(error: InvalidRouting, field: str) -> Problem:
+    """Turn a router's complaint into a problem; one that names its field and value keeps them."""
+    named = re.fullmatch(r'(spec\.\S+): Invalid value: "([^"]*)": (.*)', str(error), re.DOTALL)
+    return Problem(named[1], named[3], named[2]) if named else Problem(field, str(error))
 
 
 def _analyses(snapshot: Snapshot, settings: Settings) -> Iterator[Problem]:

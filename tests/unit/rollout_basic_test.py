@@ -448,3 +448,12 @@ def test_an_argument_nobody_supplies_is_refused_by_name() -> None:
     world.put(rollout)
     world.settle()
     assert "args.hash was not resolved" in world.status()["message"]
+
+
+def test_the_rollout_tells_how_its_analysis_fares() -> None:
+    """Notification triggers hang on these events."""
+    world = analysed([{"setWeight": 20}, {"analysis": RUN}])
+    name = world.finish_run("Failed", "too slow")
+    world.settle()
+    told = [event for event in world.events if event.startswith("AnalysisRun")]
+    assert told[-1] == f"AnalysisRunFailed: Step Analysis Run '{name}' Status New: 'Failed' Previous: 'Pending'"

@@ -335,3 +335,13 @@ def test_the_services_hash_is_written_once() -> None:
     world = nginx_shop([])
     patches = [write for write in world.log if isinstance(write, Patch) and write.ref.kind == SERVICE]
     assert len(patches) == 2
+
+
+def test_a_missing_ingress_is_named_once_with_its_field() -> None:
+    world = World()
+    world.apply(SERVICES)
+    world.put(routed_rollout([], NGINX))
+    world.settle()
+    field = "spec.strategy.canary.trafficRouting.nginx.stableIngress"
+    assert f'{field}: Invalid value: "web": Ingress default/web not found' in world.status()["message"]
+    assert world.status()["message"].count("trafficRouting.nginx") == 1
