@@ -13,6 +13,8 @@ from routers.base import InvalidRouting, RoutingSpec
 
 def mapping(value: object) -> Mapping[str, Any]:
     """Return the value if it is a mapping, otherwise an empty one."""
+    if type(value) is dict:  # nearly always, and far quicker to ask
+        return value
     return value if isinstance(value, Mapping) else {}
 
 

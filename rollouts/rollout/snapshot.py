@@ -25,33 +25,25 @@ class ReplicaSet:
     """One revision's ReplicaSet as the plan sees it."""
 
     obj: Object
+    name: str = field(init=False, compare=False)
+    """`metadata.name`."""
+    uid: str = field(init=False, compare=False)
+    """`metadata.uid`."""
+    hash: str = field(init=False, compare=False)
+    """The pod template hash it carries, whoever computed it."""
+    revision: int = field(init=False, compare=False)
+    """Its revision number; 0 before one was given."""
+    wanted: int = field(init=False, compare=False)
+    """`spec.replicas`."""
 
-    @property
-    def name(self) -> str:
-        """`metadata.name`."""
-        return name_of(self.obj)
-
-    @property
-    def uid(self) -> str:
-        """`metadata.uid`."""
-        return uid_of(self.obj)
-
-    @property
-    def hash(self) -> str:
-        """The pod template hash it carries, whoever computed it."""
-        return labels_of(self.obj).get(POD_TEMPLATE_HASH, "")
-
-    @property
-    def revision(self) -> int:
-        """Its revision number; 0 before one was given."""
-        text = annotations_of(self.obj).get(REVISION, "0")
-        return int(text) if text.isdecimal() else 0
-
-    @property
-    def wanted(self) -> int:
-        """`spec.replicas`."""
-        replicas = self.obj["spec"].get("replicas")
-        return 1 if replicas is None else int(replicas)
+    def __post_init__(self) -> None:
+        """Read at once what a plan asks for again and again."""
+        revision, replicas = annotations_of(self.obj).get(REVISION, "0"), self.obj["spec"].get("replicas")
+        object.__setattr__(self, "name", name_of(self.obj))
+        object.__setattr__(self, "uid", uid_of(self.obj))
+        object.__setattr__(self, "hash", labels_of(self.obj).get(POD_TEMPLATE_HASH, ""))
+        object.__setattr__(self, "revision", int(revision) if revision.isdecimal() else 0)
+        object.__setattr__(self, "wanted", 1 if replicas is None else int(replicas))
 
     def count(self, name: str) -> int:
         """Return a counter of its status (`replicas`, `readyReplicas`, ...); 0 when absent."""

@@ -73,6 +73,8 @@ def _write(draft: Draft, split: Split) -> None:
         draft.write(Order.ROUTE, *meaning)
         draft.wanted = observed
         return
+    elif observed == split:
+        return
     else:
         writes = _desired(draft, split, hashes=True)
     draft.write(Order.BACK if taking_back else Order.ROUTE, *writes)
