@@ -23,7 +23,7 @@ demo: setup prometheus
 	@$(BIN)/rollouts demo $(ARGS)
 
 test: setup prometheus
-	@$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+	@$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile $(ARGS)
 
 check: setup
 	@$(BIN)/ruff check .
