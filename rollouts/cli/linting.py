@@ -100,15 +100,15 @@ def _rollout_problems(rollout: Object, stores: Stores) -> Iterator[str]:
 def _references(snapshot: Snapshot) -> Iterator[Problem]:
     """Yield what is wrong with references whose targets are all in the file."""
     settings = Settings.of(snapshot.rollout)
-    elsewhere = {f"spec.strategy.canary.trafficRouting.{key}" for key in _incomplete_routers(snapshot, settings)}
-    elsewhere |= {f"{field}.templates" for field, analysis, _ in analyses_of(settings) if not _has_templates(snapshot, analysis)}
+    routers = tuple(f"spec.strategy.canary.trafficRouting.{key}" for key in _incomplete_routers(snapshot, settings))
+    elsewhere = {f"{field}.templates" for field, analysis, _ in analyses_of(settings) if not _has_templates(snapshot, analysis)}
     elsewhere |= {
         f"spec.strategy.canary.{field}"
         for field, name in (("stableService", settings.stable_service), ("canaryService", settings.canary_service))
         if name not in snapshot.services
     }
     for problem in missing_references(snapshot, settings):
-        if problem.field not in elsewhere:
+        if problem.field not in elsewhere and not problem.field.startswith(routers):
             yield problem
 
 
