@@ -6,7 +6,7 @@ version is and what share it gets never change in the same step. Must not: scale
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from rollouts.rollout.services import (
 from rollouts.rollout.targets import at_wanted_counts, pods_for, step_split
 from routers import ROUTERS
 from routers.base import Router, RoutingError, RoutingSpec, Split
+from routers.telling import told_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def _write(draft: Draft, split: Split) -> None:
         writes = _desired(draft, split, hashes=False)
     elif observed is not None and (meaning := _desired(draft, observed, hashes=True)):
         draft.write(Order.ROUTE, *meaning)
+        _tell(draft, meaning, observed)
         draft.wanted = observed
         return
     elif observed == split:
@@ -78,9 +80,16 @@ def _write(draft: Draft, split: Split) -> None:
     else:
         writes = _desired(draft, split, hashes=True)
     draft.write(Order.BACK if taking_back else Order.ROUTE, *writes)
+    _tell(draft, writes, split)
     before = observed.canary if observed is not None else 0
     if writes and before != split.canary:
         draft.event("TrafficWeightUpdated", f"Traffic weight updated from {before} to {split.canary}")
+
+
+def _tell(draft: Draft, writes: Sequence[Write], split: Split) -> None:
+    for write in writes:
+        if told := told_of(write, split):
+            draft.event(*told)
 
 
 def _desired(draft: Draft, split: Split, *, hashes: bool) -> list[Write]:

@@ -345,3 +345,16 @@ def test_a_missing_ingress_is_named_once_with_its_field() -> None:
     field = "spec.strategy.canary.trafficRouting.nginx.stableIngress"
     assert f'{field}: Invalid value: "web": Ingress default/web not found' in world.status()["message"]
     assert world.status()["message"].count("trafficRouting.nginx") == 1
+
+
+def test_every_change_of_a_routers_object_is_told() -> None:
+    world = nginx_shop([{"setWeight": 40}, {"pause": {}}])
+    world.set_image("shop:2")
+    world.settle()
+    assert "CreatingCanaryIngress: Creating canary ingress `shop-web-canary`" in world.events
+    assert "PatchingCanaryIngress: Updating Ingress `shop-web-canary` to desiredWeight '40'" in world.events
+    mesh = istio_shop([{"setWeight": 40}, {"pause": {}}])
+    mesh.set_image("shop:2")
+    mesh.settle()
+    assert "UpdatedDestinationRule: DestinationRule `shop` subsets updated" in mesh.events
+    assert "Updated VirtualService: VirtualService `shop` set to desiredWeight '40'" in mesh.events
