@@ -5,12 +5,14 @@ Pure; spec/analysis.md 1.2, spec/rollout.md 1.4 and 2.8.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from analysis.arguments import Argument, secret_references, substitute, tag_names, tags
 from analysis.errors import InvalidAnalysis
+from analysis.expressions import ExpressionError
+from analysis.expressions import compile as compile_condition
 from analysis.redaction import REDACTED
 from analysis.run.metrics import DEFAULT_RETENTION, Metric, matching, read_metrics, read_number
 from analysis.shapes import check_shape
@@ -77,12 +79,26 @@ def validate_templates(
         _with_rules(metrics, {"dryRun": flat.dry_run, "measurementRetention": flat.retention})
     except InvalidAnalysis as error:
         return (f"AnalysisTemplate {name}: {error}",)
-    return tuple(
+    unending = (
         f"AnalysisTemplate {name} has metric {metric.name} which runs indefinitely. Invalid value for count: "
         f"{metric.spec.get('count', 'none')}; give it a count"
         for metric in metrics
         if not for_background and metric.count is None
     )
+    return (*_unreadable_conditions(name, flat.metrics), *unending)
+
+
+def _unreadable_conditions(name: str, metrics: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the conditions that no measurement could ever be judged by; those with arguments in them are left for the run."""
+    for metric in metrics:
+        for field in ("successCondition", "failureCondition"):
+            condition = str(metric.get(field) or "")
+            if not condition or "{{" in condition:
+                continue
+            try:
+                compile_condition(condition)
+            except ExpressionError as error:
+                yield f"AnalysisTemplate {name}: metric {metric.get('name')}: {field} cannot be read: {error.message}"
 
 
 def validate_template(

@@ -113,3 +113,17 @@ def test_templates_that_people_have_are_accepted() -> None:
     assert templates
     for template in templates:
         assert validate_template(template, for_background=False, served=served().keys()) == ()
+
+
+def test_a_condition_that_cannot_be_read_is_refused_before_anything_runs() -> None:
+    """A background run would be stopped at the end of the update, and pass for successful."""
+    provider = {"prometheus": {"address": "http://p", "query": "up"}}
+    broken = {"name": "ok", "successCondition": "result[0] >== 0.9", "provider": provider}
+    template = {"metadata": {"name": "rate"}, "spec": {"metrics": [broken]}}
+    [problem] = validate_templates([template], for_background=True, served=("prometheus",))
+    assert "metric ok: successCondition cannot be read" in problem
+    later = {
+        **template,
+        "spec": {"args": [{"name": "least"}], "metrics": [{**broken, "successCondition": "result[0] >= {{args.least}}"}]},
+    }
+    assert validate_templates([later], for_background=True, served=("prometheus",)) == ()
