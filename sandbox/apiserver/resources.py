@@ -159,10 +159,6 @@ class Registry:
         """Return the resource of a request path, None when it is not served."""
         return self._resources.get((group, version, plural))
 
-    def of_store(self, store: str) -> list[Resource]:
-        """Return every served version of a store."""
-        return [found for found in self._resources.values() if found.store == store]
-
     def by_kind(self, api_version: str, kind: str) -> Resource | None:
         """Return the resource of an object's apiVersion and kind, None when it is not served."""
         for found in self._resources.values():

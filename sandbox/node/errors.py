@@ -14,10 +14,6 @@ class NoAddressLeft(NodeError):
     """The pod network is used up."""
 
 
-class UnknownImage(NodeError):
-    """The catalogue has no program for an image; becomes `ErrImagePull`."""
-
-
 class BadConfig(NodeError):
     """A container cannot be set up as its spec says; becomes `CreateContainerConfigError`."""
 
