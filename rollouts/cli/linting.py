@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from analysis.errors import TemplateNotFound
+from analysis.run.validation import validate_template
 from analysis.templates import collect, references
 from crds.manifests import custom_resource_definitions
-from kube.kinds import ROLLOUT
+from kube.kinds import ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE, ROLLOUT
 from kube.objects import Object, key_of
 from rollouts.rollout.gather import KINDS, Stores, gather
 from rollouts.rollout.problems import Problem, invalid_text
-from rollouts.rollout.references import analyses_of, missing_references, routing_specs
+from rollouts.rollout.references import SERVED, analyses_of, missing_references, routing_specs
 from rollouts.rollout.settings import Settings
 from rollouts.rollout.snapshot import Snapshot
 from rollouts.rollout.validation import validate
@@ -46,7 +47,15 @@ def lint(documents: Sequence[Object]) -> list[str]:
         _store(stores, document)
     if found:
         return found
-    return [text for rollout in stores[ROLLOUT].all() for text in _rollout_problems(rollout, stores)]
+    found = [text for rollout in stores[ROLLOUT].all() for text in _rollout_problems(rollout, stores)]
+    return found or list(_template_problems(stores))
+
+
+def _template_problems(stores: Stores) -> Iterator[str]:
+    """Yield what is wrong with templates by themselves, for files in which no Rollout uses them."""
+    for kind in (ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE):
+        for template in stores[kind].all():
+            yield from validate_template(template, for_background=True, served=SERVED)
 
 
 def _shape(document: object, at: int) -> str:

@@ -107,3 +107,8 @@ def test_fields_below_a_free_form_object_are_not_judged() -> None:
 )
 def test_the_acceptance_manifests_pass(name: str) -> None:
     assert lint([one for one in yaml.safe_load_all((ACCEPTANCE / f"{name}.yaml").read_text()) if one]) == []
+
+
+def test_a_template_that_no_rollout_of_the_file_uses_is_judged_by_itself() -> None:
+    [problem] = lint([template(successCondition="result[0] >== 0.9")])
+    assert "metric rate: successCondition cannot be read" in problem
