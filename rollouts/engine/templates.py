@@ -6,6 +6,7 @@ server upgrade never restarts a pod. Must not: know a Rollout or a status.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
@@ -54,15 +55,13 @@ _SUFFIXES: Mapping[str, Decimal] = {
 
 
 def hash_of(value: Any, collisions: int = 0) -> str:
-    """Return a short name-safe hash of a JSON value: FNV-1a over its canonical JSON, letters that spell no words.
+    """Return a short name-safe hash of a JSON value: 32 bits over its canonical JSON, in letters that spell no words.
 
     `collisions` gives another hash for the same value, for when the name is taken by something else.
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-    state = 2166136261
-    for byte in text + (collisions.to_bytes(4, "little") if collisions else b""):
-        state = ((state ^ byte) * 16777619) & 0xFFFFFFFF
-    return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(state))
+    digest = hashlib.sha256(text + (collisions.to_bytes(4, "little") if collisions else b"")).digest()
+    return "".join(_ALPHABET[ord(digit) % len(_ALPHABET)] for digit in str(int.from_bytes(digest[:4], "big")))
 
 
 def without_injected(template: Mapping[str, Any], injected: Mapping[str, Any] | None = None) -> dict[str, Any]:
