@@ -23,12 +23,12 @@ from kube.kinds import (
     Kind,
     ObjectRef,
 )
-from kube.objects import Key, Object, annotations_of, controller_of, key_of, name_of, namespace_of, uid_of
+from kube.objects import Key, Object, annotations_of, controller_of, key_of, labels_of, name_of, namespace_of, uid_of
+from kube.selectors import selects_for_workload
 from kube.store import Index, Store
 from rollouts.engine.names import MANAGED_BY, POD_TEMPLATE_HASH
 from rollouts.rollout.reading import Readings
 from rollouts.rollout.references import analyses_of, referenced, template_object
-from rollouts.rollout.revisions import selector_matches
 from rollouts.rollout.settings import Settings
 from rollouts.rollout.snapshot import ReplicaSet, Snapshot
 from rollouts.rollout.validation import validate
@@ -162,10 +162,10 @@ def gather(stores: Stores, key: Key) -> Snapshot | None:
 def _replica_sets(stores: Stores, rollout: Object) -> Iterator[Object]:
     """Yield the ReplicaSets a Rollout controls, and those nobody controls that its selector matches."""
     yield from stores[REPLICA_SET].by("owner", uid_of(rollout))
-    selector = rollout["spec"].get("selector") or {}
+    selector = rollout["spec"].get("selector")
     for orphan in stores[REPLICA_SET].by("owner", f"nobody/{namespace_of(rollout)}"):
         template = orphan["spec"].get("template") or {}
-        if "metadata" in template and selector_matches(selector, template):
+        if "metadata" in template and selects_for_workload(selector, labels_of(template)):
             yield orphan
 
 
@@ -211,7 +211,7 @@ def mappers(stores: Stores) -> Mapping[Kind, Callable[[Object], Iterable[Key]]]:
             for one in stores[ROLLOUT].all()
             if namespace_of(one) == namespace_of(obj)
             and "metadata" in template
-            and selector_matches((one.get("spec") or {}).get("selector") or {}, template)
+            and selects_for_workload((one.get("spec") or {}).get("selector"), labels_of(template))
         ]
 
     def by_reference(kind: Kind) -> Callable[[Object], Iterable[Key]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kube.kinds import REPLICA_SET, ObjectRef
-from kube.objects import Object, annotations_of, format_time, labels_of, namespace_of
+from kube.objects import Object, annotations_of, format_time, namespace_of
 from kube.owners import owner_reference
 from kube.plan import Create, Patch
 from rollouts.engine import conditions as condition
@@ -215,28 +215,3 @@ def _fast_track(draft: Draft) -> str:
 
 def _of_experiment(replica_set: ReplicaSet) -> bool:
     return "experiment.argoproj.io/name" in annotations_of(replica_set.obj)
-
-
-def selector_matches(selector: Mapping[str, Any], obj: Object) -> bool:
-    """Tell whether a label selector (matchLabels and matchExpressions) selects an object; an empty one selects nothing."""
-    labels = labels_of(obj)
-    wanted = selector.get("matchLabels") or {}
-    expressions = selector.get("matchExpressions") or ()
-    if not wanted and not expressions:
-        return False
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(_holds(one, labels) for one in expressions)
-
-
-def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    key, values = expression.get("key", ""), expression.get("values") or ()
-    match expression.get("operator"):
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-        case "DoesNotExist":
-            return key not in labels
-        case _:
-            return False

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from crds.common import LabelRequirement, LabelSelector
+from crds.common import LabelSelector
 from crds.reading import Malformed, read
 from crds.rollout import RolloutSpec
 from kube.objects import Object, parse_time
+from kube.selectors import is_empty, selects
 from rollouts.rollout.problems import Problem, forbidden, invalid_text, required
 from rollouts.rollout.settings import DEFAULT_PROGRESS_DEADLINE_SECONDS, or_default
 from rollouts.rollout.unserved import unserved_fields
@@ -89,7 +90,7 @@ def _selector(selector: LabelSelector | None) -> Iterator[Problem]:
     if selector is None:
         yield required("spec.selector", "a Rollout needs a selector that matches the labels of its template")
         return
-    if not selector.match_labels and not selector.match_expressions:
+    if is_empty(selector.dump()):
         yield Problem("spec.selector", "must not be empty: it would select every pod of the namespace", selector.dump())
     for at, requirement in enumerate(selector.match_expressions or ()):
         field = f"spec.selector.matchExpressions[{at}]"
@@ -132,7 +133,7 @@ def _labels(template: dict[str, Any], selector: LabelSelector | None) -> Iterato
     labels = (metadata or {}).get("labels")
     if labels is not None and not _is_string_map(labels):
         yield Problem(field, "must be an object with strings", labels)
-    elif selector is not None and not _selects(selector, labels or {}):
+    elif selector is not None and not list(_selector(selector)) and not selects(selector.dump(), labels or {}):
         yield Problem(
             field, "spec.selector does not match them; give the template the labels that the selector asks for", labels or {}
         )
@@ -140,26 +141,6 @@ def _labels(template: dict[str, Any], selector: LabelSelector | None) -> Iterato
 
 def _is_string_map(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(one, str) for one in (*value.keys(), *value.values()))
-
-
-def _selects(selector: LabelSelector, labels: dict[str, str]) -> bool:
-    wanted = (selector.match_labels or {}).items()
-    return wanted <= labels.items() and all(_holds(one, labels) for one in selector.match_expressions or ())
-
-
-def _holds(requirement: LabelRequirement, labels: dict[str, str]) -> bool:
-    value, values = labels.get(requirement.key), requirement.values or ()
-    match requirement.operator:
-        case "In":
-            return value is not None and value in values
-        case "NotIn":
-            return value is None or value not in values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case _:
-            return True  # reported as an unknown operator
 
 
 def _containers(containers: Any) -> Iterator[Problem]:

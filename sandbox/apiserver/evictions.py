@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kube.selectors import selects
 from sandbox.apiserver import failures
 from sandbox.apiserver.core import Call, copied, decode
 from sandbox.apiserver.deleting import delete
 from sandbox.apiserver.requests import Answer, json_answer
-from sandbox.apiserver.selectors import selects
 from sandbox.apiserver.storage import Stored
 
 BUDGETS = "poddisruptionbudgets.policy"

@@ -103,20 +103,6 @@ def label_predicate(text: str) -> Predicate | None:
     return matches
 
 
-def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """Tell whether a `metav1.LabelSelector` matches; None matches nothing, an empty one everything."""
-    if selector is None:
-        return False
-    wanted = selector.get("matchLabels") or {}
-    if any(labels.get(key) != value for key, value in wanted.items()):
-        return False
-    operators = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent"}
-    return all(
-        Requirement(item["key"], operators[item["operator"]], frozenset(item.get("values") or ())).matches(labels)
-        for item in selector.get("matchExpressions") or ()
-    )
-
-
 def field_value(obj: Mapping[str, Any], path: str) -> str:
     """Return the text at a dotted path as field selectors compare it: missing is empty, booleans are lower case."""
     value: Any = obj

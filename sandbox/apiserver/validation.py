@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
+from kube.selectors import selects
 from sandbox.apiserver.core import without
 from sandbox.apiserver.failures import FieldError, duplicate, forbidden_field, invalid, required, unsupported
 from sandbox.apiserver.naming import label_errors, name_errors
-from sandbox.apiserver.selectors import selects
 from sandbox.apiserver.validation_network import (
     endpoint_slice_errors,
     ingress_errors,

@@ -20,11 +20,12 @@ from kube.expectations import Expectations
 from kube.kinds import DEPLOYMENT, ENDPOINT_SLICE, ENDPOINTS, JOB, POD, REPLICA_SET, SERVICE, Kind
 from kube.objects import Key, Object, controller_of, key_of, labels_of, namespace_of, uid_of
 from kube.plan import Effect, Event, Observation, Plan
+from kube.selectors import selects_for_workload
 from sandbox.workloads import deployments, endpoints, jobs, replicasets
 from sandbox.workloads.collecting import Collector
 from sandbox.workloads.informers import Informers, label_value
 from sandbox.workloads.namespaces import NamespaceCleaner
-from sandbox.workloads.pods import matches, spec_of
+from sandbox.workloads.pods import spec_of
 
 COMPONENT = "sandbox-controller-manager"
 
@@ -65,7 +66,7 @@ def replica_sets(informers: Informers) -> Concern:
             yield from controlled_by(REPLICA_SET)(pod)
             return
         for one in sets.by("namespace", namespace_of(pod)):
-            if matches(spec_of(one).get("selector"), labels_of(pod)):
+            if selects_for_workload(spec_of(one).get("selector"), labels_of(pod)):
                 yield key_of(one)
 
     def plan(key: Key, now: datetime) -> Plan | None:

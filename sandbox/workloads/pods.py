@@ -71,33 +71,6 @@ def is_available(pod: Object, min_ready_seconds: int, now: datetime) -> bool:
     return moment is not None and moment <= now
 
 
-def matches(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """Tell whether a `metav1.LabelSelector` selects these labels; an absent or empty one selects nothing here.
-
-    >>> matches({"matchExpressions": [{"key": "app", "operator": "In", "values": ["a", "b"]}]}, {"app": "b"})
-    True
-    """
-    if not selector or not (selector.get("matchLabels") or selector.get("matchExpressions")):
-        return False
-    if not (selector.get("matchLabels") or {}).items() <= labels.items():
-        return False
-    return all(_holds(one, labels) for one in selector.get("matchExpressions") or ())
-
-
-def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    key, values = expression["key"], expression.get("values") or ()
-    match expression["operator"]:
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-        case "DoesNotExist":
-            return key not in labels
-    return False
-
-
 def owner_reference(owner: Object, kind: Kind) -> dict[str, Any]:
     """Return the reference by which `owner` controls an object."""
     return {

@@ -25,6 +25,7 @@ from kube.objects import (
     version_of,
 )
 from kube.plan import Create, Delete, Event, Patch, Plan, Stage, Write
+from kube.selectors import selects_for_workload
 from sandbox.workloads.pods import (
     available_at,
     carries,
@@ -33,7 +34,6 @@ from sandbox.workloads.pods import (
     is_active,
     is_available,
     is_ready,
-    matches,
     owner_reference,
     pod_of_template,
     spec_of,
@@ -82,7 +82,7 @@ def claim(replica_set: Object, pods: Sequence[Object]) -> Claims:
     selector, uid = spec_of(replica_set).get("selector"), uid_of(replica_set)
     owned, adopted, released = list[Object](), list[Object](), list[Object]()
     for pod in pods:
-        selected = matches(selector, labels_of(pod))
+        selected = selects_for_workload(selector, labels_of(pod))
         if is_controlled_by(pod, uid):
             released.append(pod) if not selected and not is_deleting(replica_set) else owned.append(pod)
         elif selected and controller_of(pod) is None and is_active(pod) and not is_deleting(replica_set):

@@ -13,7 +13,7 @@ from sandbox.workloads import deployments, jobs, replicasets
 from sandbox.workloads.deployments import share
 from sandbox.workloads.endpoints import ports_of
 from sandbox.workloads.garbage import Collect, Keep, OwnerState, Unlink, judge
-from sandbox.workloads.pods import fresh_names, matches
+from sandbox.workloads.pods import fresh_names
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SET: dict[str, Any] = {
@@ -102,20 +102,6 @@ def test_names_of_new_pods_are_fresh() -> None:
     second = fresh_names(SET, count=50, taken=first, now=NOW)
     assert len({*first, *second}) == 100
     assert all(name.startswith("web-") for name in first)
-
-
-@pytest.mark.parametrize(
-    ("selector", "labels", "expected"),
-    [
-        pytest.param({"matchLabels": {"a": "1"}}, {"a": "1", "b": "2"}, True, id="labels"),
-        pytest.param({"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["1"]}]}, {}, True, id="not in, absent"),
-        pytest.param({"matchExpressions": [{"key": "a", "operator": "Exists"}]}, {}, False, id="exists"),
-        pytest.param({"matchExpressions": [{"key": "a", "operator": "DoesNotExist"}]}, {"a": ""}, False, id="does not exist"),
-        pytest.param({}, {"a": "1"}, False, id="nothing asked selects nothing"),
-    ],
-)
-def test_selectors_select(selector: dict[str, Any], labels: dict[str, str], expected: bool) -> None:
-    assert matches(selector, labels) is expected
 
 
 @pytest.mark.parametrize(
