@@ -22,9 +22,11 @@ from kube.executor import Executor
 from kube.expectations import Expectations
 from kube.informer import Informer
 from kube.kinds import ANALYSIS_RUN, EXPERIMENT, POD, Kind
+from kube.store import Index
 from rollouts.experiment.refusal import experiment_controller
 from rollouts.rollout.controller import Machinery, release_controller, rollout_controller
-from rollouts.rollout.gather import INDICES, KINDS, SELECTORS, slim_pod
+from rollouts.rollout.gather import KINDS, SELECTORS, indices, slim_pod
+from rollouts.rollout.reading import Readings
 from rollouts.rollout.release import KINDS as RELEASED
 
 TRANSFORMS: Mapping[Kind, Callable[[Any], Any]] = {POD: slim_pod}
@@ -54,12 +56,14 @@ class Manager:
     controllers: tuple[Controller, ...] = field(init=False)
     executor: Executor = field(init=False)
     recorder: EventRecorder = field(init=False)
+    _readings: Readings = field(init=False, default_factory=Readings)
     _transport: HttpTransport = field(init=False, default_factory=HttpTransport)
 
     def __post_init__(self) -> None:
         """Build informers and controllers; nothing is asked of the server yet."""
         kinds = (ANALYSIS_RUN,) if self.options.only_analysis else (*KINDS, EXPERIMENT)
-        self.informers = {kind: self._informer(kind) for kind in kinds}
+        known = indices(self._readings)
+        self.informers = {kind: self._informer(kind, known.get(kind, {})) for kind in kinds}
         self.recorder = EventRecorder(self.client, clock=self.clock)
         expectations = Expectations(self.clock)
         self.executor = Executor(self.client, recorder=self.recorder, expectations=expectations, clock=self.clock, guard=self.guard)
@@ -98,14 +102,14 @@ class Manager:
         """Tell whether every kind was listed once."""
         return all(informer.has_synced for informer in self.informers.values())
 
-    def _informer(self, kind: Kind) -> Informer:
+    def _informer(self, kind: Kind, by: Mapping[str, Index]) -> Informer:
         return Informer(
             self.client,
             kind,
             namespaces=self.options.namespaces,
             label_selector=SELECTORS.get(kind, ""),
             transform=TRANSFORMS.get(kind),
-            indices=INDICES.get(kind, {}),
+            indices=by,
             clock=self.clock,
         )
 
@@ -122,7 +126,7 @@ class Manager:
         )
         if options.only_analysis:
             return [analysis]
-        machinery = Machinery(informers=self.informers, executor=self.executor, clock=self.clock)
+        machinery = Machinery(informers=self.informers, readings=self._readings, executor=self.executor, clock=self.clock)
         rollout = rollout_controller(machinery, workers=options.rollout_workers, resync_seconds=options.resync_seconds)
         experiment = experiment_controller(experiments=self.informers[EXPERIMENT], executor=self.executor, clock=self.clock)
         return [rollout, analysis, experiment, *(release_controller(kind, machinery) for kind in RELEASED)]

@@ -86,7 +86,13 @@ def means_the_same(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> bool
     >>> means_the_same(wanted, stored)
     True
     """
-    return _images(wanted) == _images(stored) and _same(wanted, stored, "")
+    return _same(wanted, stored, "")
+
+
+def same_images(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
+    """Tell whether two templates run the same images, in order: they have no default and differ between most versions, so where
+    this is false `means_the_same` is, at a fraction of the price."""
+    return _images(wanted) == _images(stored)
 
 
 def _images(template: Mapping[str, Any]) -> list[Any]:

@@ -19,6 +19,7 @@ from kube.objects import Key
 from kube.plan import Observation, Plan
 from rollouts.rollout.gather import Stores, gather, mappers
 from rollouts.rollout.plan import plan
+from rollouts.rollout.reading import Readings
 from rollouts.rollout.release import managed_by, reconciler
 
 
@@ -27,13 +28,15 @@ class Machinery:
     """What every controller of the process shares."""
 
     informers: Mapping[Kind, Informer]
+    readings: Readings
+    """What the informers' indices were made with."""
     executor: Executor
     clock: Clock
 
     @property
     def stores(self) -> Stores:
         """The informers' stores."""
-        return Stores({kind: informer.store for kind, informer in self.informers.items()})
+        return Stores({kind: informer.store for kind, informer in self.informers.items()}, self.readings)
 
 
 def rollout_controller(machinery: Machinery, *, workers: int = 10, resync_seconds: float = 900.0) -> Controller:

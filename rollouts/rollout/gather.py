@@ -6,7 +6,7 @@ Owns the indices it needs and which objects touch which Rollout. Must not: decid
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from analysis.templates import TemplateRef, references
 from kube.kinds import (
@@ -28,10 +28,9 @@ from kube.selectors import selects_for_workload
 from kube.store import Index, Store
 from rollouts.engine.names import MANAGED_BY, POD_TEMPLATE_HASH
 from rollouts.rollout.reading import Readings
-from rollouts.rollout.references import analyses_of, referenced, template_object
+from rollouts.rollout.references import analyses_of, template_object
 from rollouts.rollout.settings import Settings
 from rollouts.rollout.snapshot import ReplicaSet, Snapshot
-from rollouts.rollout.validation import validate
 from routers.base import Objects
 
 KINDS = (
@@ -55,15 +54,19 @@ def _owner(obj: Object) -> Iterable[str]:
     return (owner["uid"],) if owner else (f"nobody/{namespace_of(obj)}",)
 
 
-def _references(rollout: Object) -> Iterable[str]:
-    """Return what a Rollout refers to, as text; while its spec is invalid, just that."""
-    if validate(rollout):
-        return (_invalid(key_of(rollout)),)
-    settings = Settings.of(rollout)
-    found = {str(ref) for ref in referenced(rollout, settings)}
-    if any(True for _ in analyses_of(settings)):
-        found |= {f"analysis/{namespace_of(rollout)}", "analysis/"}
-    return found
+def _references(readings: Readings) -> Index:
+    """Return the index of Rollouts by what they refer to, as text; while its spec is invalid, just that."""
+
+    def references_of(rollout: Object) -> Iterable[str]:
+        reading = readings.of(rollout)
+        if reading.settings is None:
+            return (_invalid(key_of(rollout)),)
+        found = {str(ref) for ref in reading.references}
+        if any(True for _ in analyses_of(reading.settings)):
+            found |= {f"analysis/{namespace_of(rollout)}", "analysis/"}
+        return found
+
+    return references_of
 
 
 def _manager(obj: Object) -> Iterable[str]:
@@ -80,14 +83,16 @@ def _base(obj: Object) -> Iterable[str]:
     return (f"{namespace_of(obj)}/{name_of(obj).rpartition('-')[0]}",)
 
 
-INDICES: Mapping[Kind, Mapping[str, Index]] = {
-    ROLLOUT: {"refers": _references},
-    REPLICA_SET: {"owner": _owner, "uid": lambda obj: (uid_of(obj),), "base": _base},
-    POD: {"owner": _owner},
-    ANALYSIS_RUN: {"owner": _owner},
-    SERVICE: {"managed": _manager},
-    DESTINATION_RULE: {"managed": _manager},
-}
+def indices(readings: Readings) -> Mapping[Kind, Mapping[str, Index]]:
+    """Return how each kind's store is to be indexed for `gather`; `readings` spares reading a spec again for a new status."""
+    return {
+        ROLLOUT: {"refers": _references(readings)},
+        REPLICA_SET: {"owner": _owner, "uid": lambda obj: (uid_of(obj),), "base": _base},
+        POD: {"owner": _owner},
+        ANALYSIS_RUN: {"owner": _owner},
+        SERVICE: {"managed": _manager},
+        DESTINATION_RULE: {"managed": _manager},
+    }
 
 
 _POD_METADATA = frozenset(("name", "namespace", "uid", "resourceVersion", "labels", "annotations", "ownerReferences"))
@@ -105,15 +110,17 @@ def slim_pod(pod: Object) -> Object:
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The stores of every kind in `KINDS`, with their indices."""
+    """The stores of every kind in `KINDS`, indexed by `indices(readings)`."""
 
     by_kind: Mapping[Kind, Store]
-    readings: Readings = field(default_factory=Readings)
+    readings: Readings
 
     @classmethod
     def empty(cls) -> Stores:
         """Return stores with nothing in them, for tools that fill them themselves."""
-        return cls({kind: Store(kind, INDICES.get(kind, {})) for kind in KINDS})
+        readings = Readings()
+        known = indices(readings)
+        return cls({kind: Store(kind, known.get(kind, {})) for kind in KINDS}, readings)
 
     def __getitem__(self, kind: Kind) -> Store:
         """Return the store of a kind."""
@@ -139,8 +146,7 @@ def gather(stores: Stores, key: Key) -> Snapshot | None:
     settings = reading.settings
     if settings is None:
         return Snapshot(rollout=rollout, reading=reading)
-    refs = referenced(rollout, settings)
-    found = {ref: obj for ref in refs if (obj := stores.find(ref)) is not None}
+    found = {ref: obj for ref in reading.references if (obj := stores.find(ref)) is not None}
     sets = tuple(ReplicaSet(obj) for obj in _replica_sets(stores, rollout))
     ours = {one.uid for one in sets}
     alike = stores[REPLICA_SET].by("base", "/".join(key))

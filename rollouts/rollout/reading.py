@@ -1,4 +1,4 @@
-"""A Rollout's spec read once: what is wrong with it or, when nothing is, its settings.
+"""A Rollout's spec read once: what is wrong with it or, when nothing is, its settings and what it refers to.
 
 Owns remembering a reading for as long as the spec is the same. Must not: look at anything but the spec.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kube.kinds import ObjectRef
 from kube.objects import Key, Object, key_of, uid_of
 from rollouts.rollout.problems import Problem
+from rollouts.rollout.references import referenced
 from rollouts.rollout.settings import Settings
 from rollouts.rollout.validation import validate
 
@@ -20,12 +22,17 @@ class Reading:
     problems: tuple[Problem, ...]
     settings: Settings | None
     """None while there are problems."""
+    references: frozenset[ObjectRef] = frozenset()
+    """Every object it names directly."""
 
     @classmethod
     def of(cls, rollout: Object) -> Reading:
         """Read a Rollout."""
         problems = tuple(validate(rollout))
-        return cls(problems, None if problems else Settings.of(rollout))
+        if problems:
+            return cls(problems, None)
+        settings = Settings.of(rollout)
+        return cls((), settings, frozenset(referenced(rollout, settings)))
 
 
 @dataclass(slots=True)
