@@ -1,4 +1,4 @@
-"""Carries out a plan: writes stage by stage, then the status difference, then events.
+"""Carries out a plan: writes stage by stage, then the status difference, each with its events.
 
 Owns the meaning of each refusal: done, look again soon, or an error. Must not: decide what should be.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -117,8 +117,7 @@ class Executor:
         except (Conflict, NotFound) as error:
             self.conflicts += 1
             raise PlanOutdated(str(error)) from error
-        for event in plan.events:
-            self.recorder.record(event, uid=uid_of(root) if event.about == run.ref else "")
+        self._tell(run, plan.events)
         return run.outcome
 
     def forget(self, root: ObjectRef, uid: str) -> None:
@@ -130,11 +129,16 @@ class Executor:
         """Send the writes of a stage together; all of them are finished when this returns or raises."""
         if len(stage.writes) == 1:
             await self._write(run, stage.writes[0])
-            return
-        results = await asyncio.gather(*(self._write(run, write) for write in stage.writes), return_exceptions=True)
-        failures = [result for result in results if isinstance(result, BaseException)]
-        if failures:
-            raise next((one for one in failures if not isinstance(one, Conflict | NotFound | PlanOutdated)), failures[0])
+        else:
+            results = await asyncio.gather(*(self._write(run, write) for write in stage.writes), return_exceptions=True)
+            failures = [result for result in results if isinstance(result, BaseException)]
+            if failures:
+                raise next((one for one in failures if not isinstance(one, Conflict | NotFound | PlanOutdated)), failures[0])
+        self._tell(run, stage.events)
+
+    def _tell(self, run: _Run, events: Iterable[Event]) -> None:
+        for event in events:
+            self.recorder.record(event, uid=uid_of(run.root) if event.about == run.ref else "")
 
     async def _write(self, run: _Run, write: Write) -> None:
         ref = write.ref
@@ -209,8 +213,7 @@ class Executor:
             self._due_since.pop(uid, None)
             return
         patience = plan.status_may_wait.total_seconds()
-        told_by_status = bool(plan.events) and not any(stage.writes for stage in plan.stages)
-        if patience > 0 and not told_by_status:  # such an event is told once only if the status says that it was
+        if patience > 0 and not plan.events:  # they are told once only if the status says that they were
             now = self._clock.monotonic()
             left = self._due_since.setdefault(uid, now) + patience - now
             if left > 0:

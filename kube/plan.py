@@ -63,7 +63,7 @@ Write: TypeAlias = Create | Patch | Delete | Evict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """A Kubernetes event about an object; recorded after the stages that precede it succeeded."""
+    """A Kubernetes event about an object."""
 
     about: ObjectRef
     reason: str
@@ -77,6 +77,8 @@ class Stage:
 
     name: str
     writes: tuple[Write, ...]
+    events: tuple[Event, ...] = ()
+    """What to tell once they succeeded, whatever becomes of later stages and of the status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +118,9 @@ class Plan:
     status: Mapping[str, Any] | None = None
     """The whole wanted status, sent as a difference once all stages succeeded; None leaves it alone."""
     status_may_wait: timedelta = timedelta(0)
-    """How long the status write may wait for company: set when nothing but counters moved. Events of such a plan tell of its
-    writes; those that tell of the status go with it at once."""
+    """How long the status write may wait for company: set when nothing but counters moved."""
     events: tuple[Event, ...] = ()
+    """What to tell once the status is stored, which is why a status with events never waits."""
     look_again: timedelta | None = None
     reasons: tuple[Reason, ...] = ()
     consumed: tuple[str, ...] = ()

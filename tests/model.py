@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ import yaml
 
 from kube.kinds import ANALYSIS_RUN, INGRESS, POD, REPLICA_SET, ROLLOUT, SERVICE, Kind, ObjectRef
 from kube.objects import format_time, is_deleting, key_of, name_of, parse_time, uid_of
-from kube.plan import Create, Delete, Evict, Patch, Plan, Write
+from kube.plan import Create, Delete, Event, Evict, Patch, Plan, Write
 from rollouts.rollout.gather import KINDS, Stores, gather
 from rollouts.rollout.plan import plan
 from rollouts.rollout.snapshot import ReplicaSet
@@ -122,7 +122,7 @@ class World:
 
     def sizes(self) -> dict[str, int]:
         """Return `spec.replicas` of every ReplicaSet by the image of its pods."""
-        return {self._image(one): ReplicaSet(one).wanted for one in self.all(REPLICA_SET)}
+        return {self._image(one): size_of(one) for one in self.all(REPLICA_SET)}
 
     def weight(self) -> int:
         """Return the canary weight of the only canary Ingress."""
@@ -151,19 +151,26 @@ class World:
         """Plan once and carry the plan out; or be killed after so many of its writes."""
         wanted = self.plan(name)
         self.plans.append(wanted)
-        writes = [write for stage in wanted.stages for write in stage.writes]
-        for write in writes[:killed_after]:
-            self._carry_out(write)
-            self.after_write()
-        if killed_after is not None and killed_after <= len(writes):
-            return wanted
+        left = killed_after
+        for stage in wanted.stages:
+            for write in stage.writes[:left]:
+                self._carry_out(write)
+                self.after_write()
+            if left is not None:
+                left -= len(stage.writes)
+                if left <= 0:
+                    return wanted
+            self._tell(stage.events)
         stored = self.status(name)
         if wanted.status is not None and dict(wanted.status) != stored:
             self.status_writes += 1
             self.log.append("status")
             self._store(ROLLOUT, {**self.rollout(name), "status": copy.deepcopy(dict(wanted.status))})
-        self.events += [f"{event.reason}: {event.message}" for event in wanted.events]
+        self._tell(wanted.events)
         return wanted
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        self.events += [f"{event.reason}: {event.message}" for event in events]
 
     def settle(self, name: str = "shop", *, limit: int = 60, watch: Callable[[], None] | None = None) -> Plan:
         """Reconcile and let pods follow until nothing changes at this moment."""
@@ -224,10 +231,10 @@ class World:
 
     def _play(self, replica_set: dict[str, Any]) -> bool:
         view = ReplicaSet(replica_set)
-        pods = sorted((pod for pod in self.stores[POD].by("owner", view.uid) if not is_deleting(pod)), key=self._ready)
-        for pod in pods[: max(0, len(pods) - view.wanted)]:
+        pods = sorted((pod for pod in self.stores[POD].by("owner", view.uid) if not is_deleting(pod)), key=self._missed)
+        for pod in pods[: max(0, len(pods) - size_of(replica_set))]:
             self.stores[POD].remove(key_of(pod))
-        for _ in range(view.wanted - len(pods)):
+        for _ in range(size_of(replica_set) - len(pods)):
             self._store(POD, self._pod(replica_set))
         kept = [self._refreshed(pod) for pod in self.stores[POD].by("owner", view.uid)]
         ready = sum(self._ready(pod) for pod in kept)
@@ -268,9 +275,18 @@ class World:
         self._store(POD, changed)
         return changed
 
+    def _missed(self, pod: Mapping[str, Any]) -> tuple[bool, int]:
+        cost = (pod["metadata"].get("annotations") or {}).get("controller.kubernetes.io/pod-deletion-cost", "0")
+        return self._ready(pod), int(cost)
+
     @staticmethod
     def _ready(pod: Mapping[str, Any]) -> bool:
         return any(one["status"] == "True" for one in (pod.get("status") or {}).get("conditions") or ())
+
+
+def size_of(replica_set: Mapping[str, Any]) -> int:
+    """Return how many pods a ReplicaSet asks for."""
+    return int(replica_set["spec"]["replicas"])
 
 
 def ref(kind: Kind, name: str, namespace: str = "default") -> ObjectRef:

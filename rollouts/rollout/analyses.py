@@ -51,7 +51,7 @@ def run_analyses(draft: Draft) -> None:
         if name_of(run) not in needed and not is_finished(run) and not run["spec"].get("terminate"):
             ref = ObjectRef(ANALYSIS_RUN, draft.namespace, name_of(run))
             draft.write(Order.ANALYSIS, Patch(ref=ref, patch={"spec": {"terminate": True}}))
-            draft.event("AnalysisRunTerminating", f"Terminating analysis run '{name_of(run)}'")
+            draft.event("AnalysisRunTerminating", f"Terminating analysis run '{name_of(run)}'", after=Order.ANALYSIS)
 
 
 def is_finished(run: Object) -> bool:

@@ -55,6 +55,7 @@ class Draft:
     """Why steps, pauses and analyses are skipped; empty when they are not."""
     writes: dict[Order, list[Write]] = field(default_factory=lambda: {order: [] for order in Order})
     events: list[Event] = field(default_factory=list)
+    stage_events: dict[Order, list[Event]] = field(default_factory=dict)
     reasons: list[Reason] = field(default_factory=list)
     waits: list[timedelta] = field(default_factory=list)
 
@@ -155,9 +156,10 @@ class Draft:
                     return
         self.write(order, Patch(ref=ref, patch=patch))
 
-    def event(self, reason: str, message: str, *, warning: bool = False) -> None:
-        """Tell about something in an event of the Rollout."""
-        self.events.append(Event(about=self.ref, reason=reason, message=message, warning=warning))
+    def event(self, reason: str, message: str, *, warning: bool = False, after: Order | None = None) -> None:
+        """Tell about something in an event of the Rollout: once a stage of writes is done or, with none, the status is stored."""
+        event = Event(about=self.ref, reason=reason, message=message, warning=warning)
+        (self.events if after is None else self.stage_events.setdefault(after, [])).append(event)
 
     def because(self, text: str, *, until: datetime | None = None) -> None:
         """Note why something is done or waited for; a known end of the wait is also when to look again."""
@@ -177,15 +179,17 @@ class Draft:
 
     def plan(self) -> Plan:
         """Return the finished plan."""
-        stages = tuple(Stage(order.value, tuple(writes)) for order, writes in self.writes.items() if writes)
         return Plan(
-            stages=stages,
+            stages=tuple(self._stage(order) for order in Order if self.writes[order] or order in self.stage_events),
             status=self.status,
             status_may_wait=STATUS_MAY_WAIT if self._only_counters_moved() else timedelta(0),
             events=tuple(self.events),
             look_again=min(self.waits) if self.waits else None,
             reasons=tuple(self.reasons),
         )
+
+    def _stage(self, order: Order) -> Stage:
+        return Stage(order.value, tuple(self.writes[order]), tuple(self.stage_events.get(order, ())))
 
     def _only_counters_moved(self) -> bool:
         """Tell whether the status can wait for company: nothing that people or the next plan depend on changed."""

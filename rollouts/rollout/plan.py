@@ -14,13 +14,14 @@ from rollouts.rollout.analyses import run_analyses
 from rollouts.rollout.draft import Draft, copy_of
 from rollouts.rollout.progress import follow_steps, heed_analyses, obey_commands, promote_when_done
 from rollouts.rollout.references import missing_references
+from rollouts.rollout.restarts import restart_pods
 from rollouts.rollout.revisions import adopt_orphans, keep_spec_in_step, name_the_revisions, restart_on_new_template
 from rollouts.rollout.scaling import scale
 from rollouts.rollout.services import switch_services
 from rollouts.rollout.snapshot import Snapshot
 from rollouts.rollout.status import is_news, refused, report
 from rollouts.rollout.traffic import move_traffic, observe_traffic
-from rollouts.rollout.upkeep import clean_history, mark_roles, restart_pods
+from rollouts.rollout.upkeep import clean_history, mark_roles
 from rollouts.rollout.validation import Problem, invalid_text
 
 STAGES: tuple[Callable[[Draft], None], ...] = (

@@ -22,7 +22,7 @@ from rollouts.engine.names import (
     REVISION_HISTORY,
     replica_set_name,
 )
-from rollouts.engine.templates import hash_of, means_the_same, without_injected
+from rollouts.engine.templates import hash_of, means_the_same, same_images, without_injected
 from rollouts.rollout.draft import Draft, Order, revision_of
 from rollouts.rollout.snapshot import ReplicaSet
 
@@ -58,6 +58,8 @@ def _matching(draft: Draft, current: str | None) -> ReplicaSet | None:
         return by_preference[0]
     plain = without_injected(draft.settings.template)
     for one in by_preference:
+        if not same_images(plain, one.template):
+            continue
         injected = injected_into(one)
         if means_the_same(without_injected(plain, injected) if injected else plain, without_injected(one.template, injected)):
             return one
@@ -102,7 +104,7 @@ def _number(draft: Draft) -> None:
     if revision_of(draft.rollout, REVISION) != draft.revision:
         patch = {"metadata": {"annotations": {REVISION: str(draft.revision)}}}
         draft.write(Order.REVISION, Patch(ref=draft.ref, patch=patch))
-        draft.event("RolloutUpdated", f"Rollout updated to revision {draft.revision}")
+        draft.event("RolloutUpdated", f"Rollout updated to revision {draft.revision}", after=Order.REVISION)
 
 
 def keep_spec_in_step(draft: Draft) -> None:
@@ -118,9 +120,10 @@ def create_replica_set(draft: Draft, replicas: int) -> None:
     """Create the new revision's ReplicaSet with so many pods."""
     name = replica_set_name(draft.name, draft.new_hash)
     draft.write(Order.REVISION, Create(kind=REPLICA_SET, body=_replica_set(draft, name, replicas)))
-    draft.event("NewReplicaSetCreated", f"Created ReplicaSet {name} (revision {draft.revision})")
+    title = f"ReplicaSet {name} (revision {draft.revision})"
+    draft.event("NewReplicaSetCreated", f"Created {title}", after=Order.REVISION)
     if replicas:
-        draft.event("ScalingReplicaSet", f"Scaled up ReplicaSet {name} (revision {draft.revision}) from 0 to {replicas}")
+        draft.event("ScalingReplicaSet", f"Scaled up {title} from 0 to {replicas}", after=Order.REVISION)
     draft.condition("Progressing", "True", reason="NewReplicaSetCreated", message=f'Created new replica set "{name}"', touch=True)
 
 

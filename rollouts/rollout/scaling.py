@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from kube.objects import annotations_of, format_time
-from rollouts.engine.names import DESIRED_REPLICAS, SCALE_DOWN_DEADLINE
+from rollouts.engine.names import DESIRED_REPLICAS, RESTART_SURGE, SCALE_DOWN_DEADLINE
 from rollouts.engine.replicas import Counts, Side, basic_scale, drain_others
 from rollouts.rollout.draft import Draft, Order
+from rollouts.rollout.restarts import surge_pod
 from rollouts.rollout.revisions import create_replica_set
 from rollouts.rollout.services import holds_users, nobody_on_canary, selected_hash, serves_another
 from rollouts.rollout.snapshot import ReplicaSet
@@ -24,6 +25,8 @@ def scale(draft: Draft) -> None:
     if _is_frozen(draft):
         if draft.new is None:
             create_replica_set(draft, 0)
+        for one in draft.all_sets:
+            _write_size(draft, one, one.wanted, {})
         return
     counts = _routed(draft) if draft.settings.routed else _basic(draft)
     if draft.new is None:
@@ -136,19 +139,30 @@ def _resize(draft: Draft, replica_set: ReplicaSet, replicas: int) -> None:
         annotations[DESIRED_REPLICAS] = desired
     if SCALE_DOWN_DEADLINE in annotations_of(replica_set.obj) and _deadline_is_obsolete(draft, replica_set, replicas):
         annotations[SCALE_DOWN_DEADLINE] = None
+    _write_size(draft, replica_set, replicas, annotations)
+
+
+def _write_size(draft: Draft, replica_set: ReplicaSet, replicas: int, annotations: dict[str, str | None]) -> None:
+    """Write size and annotations as far as they are others; a pod that a restart needs is added, and noted beside the size."""
+    before, surge = replica_set.wanted + replica_set.surge, surge_pod(draft, replica_set, replicas)
+    size = replicas + surge
+    if bool(surge) != (RESTART_SURGE in annotations_of(replica_set.obj)):
+        annotations = {**annotations, RESTART_SURGE: "1" if surge else None}
     patch: dict[str, object] = {}
+    order = Order.GROW if size >= before else Order.SHRINK
     if annotations:
         patch["metadata"] = {"annotations": annotations}
-    if replicas != replica_set.wanted:
-        patch["spec"] = {"replicas": replicas}
-        verb = "up" if replicas > replica_set.wanted else "down"
+    if size != before:
+        patch["spec"] = {"replicas": size}
+        verb = "up" if size > before else "down"
         revision = draft.revision if draft.new and replica_set.uid == draft.new.uid else replica_set.revision
         draft.event(
             "ScalingReplicaSet",
-            f"Scaled {verb} ReplicaSet {replica_set.name} (revision {revision}) from {replica_set.wanted} to {replicas}",
+            f"Scaled {verb} ReplicaSet {replica_set.name} (revision {revision}) from {before} to {size}",
+            after=order,
         )
     if patch:
-        draft.patch_replica_set(Order.GROW if replicas >= replica_set.wanted else Order.SHRINK, replica_set, patch)
+        draft.patch_replica_set(order, replica_set, patch)
 
 
 def _deadline_is_obsolete(draft: Draft, replica_set: ReplicaSet, replicas: int) -> bool:
@@ -180,11 +194,14 @@ def _drain_routed(draft: Draft) -> None:
     for at, one in enumerate(running):
         if _may_have_users(draft, one):
             draft.because(f"ReplicaSet {one.name} keeps its pods while traffic may reach them")
+            _write_size(draft, one, one.wanted, {})
             continue
         limited = settings.scale_down_delay_revisions is not None and at >= settings.scale_down_delay_revisions
         delayed = (draft.fully_promoted or one.scale_down_deadline) and settings.scale_down_delay and not limited
         if not delayed or _delay_is_over(draft, one, settings.scale_down_delay, "previous version"):
             _resize(draft, one, 0)
+        else:
+            _write_size(draft, one, one.wanted, {})
 
 
 def _may_have_users(draft: Draft, replica_set: ReplicaSet) -> bool:

@@ -107,4 +107,5 @@ def _switch(draft: Draft, name: str | None, target: ReplicaSet) -> None:
     patch = {"metadata": {"annotations": {MANAGED_BY: draft.name}}, "spec": {"selector": {POD_TEMPLATE_HASH: target.hash}}}
     draft.write(Order.SERVICE, Patch(ref=ObjectRef(SERVICE, draft.namespace, name), patch=patch))
     if current != target.hash:
-        draft.event("SwitchService", f"Switched selector for service '{name}' from '{current}' to '{target.hash}'")
+        told = f"Switched selector for service '{name}' from '{current}' to '{target.hash}'"
+        draft.event("SwitchService", told, after=Order.SERVICE)

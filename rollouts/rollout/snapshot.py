@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.templates import TemplateRef
 from kube.objects import Object, annotations_of, is_deleting, labels_of, name_of, parse_time, uid_of
-from rollouts.engine.names import EPHEMERAL_METADATA, POD_TEMPLATE_HASH, REVISION, SCALE_DOWN_DEADLINE
+from rollouts.engine.names import EPHEMERAL_METADATA, POD_TEMPLATE_HASH, RESTART_SURGE, REVISION, SCALE_DOWN_DEADLINE
 from rollouts.engine.replicas import Side
 from routers.base import Objects
 
@@ -34,7 +34,9 @@ class ReplicaSet:
     revision: int = field(init=False, compare=False)
     """Its revision number; 0 before one was given."""
     wanted: int = field(init=False, compare=False)
-    """`spec.replicas`."""
+    """`spec.replicas`, but for the pod that a restart adds."""
+    surge: int = field(init=False, compare=False)
+    """1 while it has a pod more for a restart, else 0: a pod that takes over, not one of a step or of a share."""
 
     def __post_init__(self) -> None:
         """Read at once what a plan asks for again and again."""
@@ -43,7 +45,10 @@ class ReplicaSet:
         object.__setattr__(self, "uid", uid_of(self.obj))
         object.__setattr__(self, "hash", labels_of(self.obj).get(POD_TEMPLATE_HASH, ""))
         object.__setattr__(self, "revision", int(revision) if revision.isdecimal() else 0)
-        object.__setattr__(self, "wanted", 1 if replicas is None else int(replicas))
+        size = 1 if replicas is None else int(replicas)
+        surge = int(size > 1 and RESTART_SURGE in annotations_of(self.obj))
+        object.__setattr__(self, "wanted", size - surge)
+        object.__setattr__(self, "surge", surge)
 
     def count(self, name: str) -> int:
         """Return a counter of its status (`replicas`, `readyReplicas`, ...); 0 when absent."""
@@ -51,8 +56,9 @@ class ReplicaSet:
 
     @property
     def available(self) -> int:
-        """Pods that are available, as far as the counters belong to the spec that is stored."""
-        return self.count("availableReplicas")
+        """Pods that are available, as its counters say; not counting one that a restart adds."""
+        available = self.count("availableReplicas")
+        return min(available, self.wanted) if self.surge else available
 
     @property
     def side(self) -> Side:

@@ -98,4 +98,4 @@ def at_wanted_counts(draft: Draft) -> bool:
 
 
 def _settled(replica_set: ReplicaSet, wanted: int) -> bool:
-    return replica_set.wanted == wanted and replica_set.count("replicas") == wanted
+    return replica_set.wanted == wanted and wanted <= replica_set.count("replicas") <= wanted + replica_set.surge

@@ -71,25 +71,26 @@ def _write(draft: Draft, split: Split) -> None:
     if taking_back:
         writes = _desired(draft, split, hashes=False)
     elif observed is not None and (meaning := _desired(draft, observed, hashes=True)):
-        draft.write(Order.ROUTE, *meaning)
-        _tell(draft, meaning, observed)
+        _send(draft, Order.ROUTE, meaning, observed)
         draft.wanted = observed
         return
     elif observed == split:
         return
     else:
         writes = _desired(draft, split, hashes=True)
-    draft.write(Order.BACK if taking_back else Order.ROUTE, *writes)
-    _tell(draft, writes, split)
+    order = Order.BACK if taking_back else Order.ROUTE
+    _send(draft, order, writes, split)
     before = observed.canary if observed is not None else 0
     if writes and before != split.canary:
-        draft.event("TrafficWeightUpdated", f"Traffic weight updated from {before} to {split.canary}")
+        draft.event("TrafficWeightUpdated", f"Traffic weight updated from {before} to {split.canary}", after=order)
 
 
-def _tell(draft: Draft, writes: Sequence[Write], split: Split) -> None:
+def _send(draft: Draft, order: Order, writes: Sequence[Write], split: Split) -> None:
+    """Add writes of a router's objects, and tell of each."""
+    draft.write(order, *writes)
     for write in writes:
         if told := told_of(write, split):
-            draft.event(*told)
+            draft.event(*told, after=order)
 
 
 def _desired(draft: Draft, split: Split, *, hashes: bool) -> list[Write]:

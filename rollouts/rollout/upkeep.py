@@ -1,4 +1,4 @@
-"""What is looked after beside updates: restarts, role metadata on pods, old revisions and runs (spec/rollout.md 2.6, 2.11).
+"""What is looked after beside updates: role metadata on pods, old revisions and runs (spec/rollout.md 2.6, 2.11).
 
 Must not: move traffic or scale.
 """
@@ -7,48 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from analysis.run.history import runs_to_delete
 from kube.kinds import ANALYSIS_RUN, POD, REPLICA_SET, ObjectRef
-from kube.objects import Object, annotations_of, format_time, labels_of, name_of, namespace_of, parse_time, uid_of
-from kube.plan import Delete, Evict, Patch
+from kube.objects import Object, annotations_of, labels_of, name_of, namespace_of, uid_of
+from kube.plan import Delete, Patch
 from rollouts.engine.names import EPHEMERAL_METADATA
 from rollouts.rollout.draft import Draft, Order
 from rollouts.rollout.progress import BACKGROUND_RUN, STEP_RUN
 from rollouts.rollout.revisions import injected_into
-from rollouts.rollout.snapshot import ReplicaSet, ready_since
-
-RECHECK = timedelta(seconds=30)
-
-
-def restart_pods(draft: Draft) -> None:
-    """Evict pods that are older than `restartAt`, as many at a time as may be unavailable."""
-    asked = draft.settings.restart_at
-    if asked is None or parse_time(draft.status.get("restartedAt")) == asked:
-        return
-    if draft.now < asked:
-        draft.because("a restart is asked for later", until=asked)
-        return
-    stable_first = sorted(draft.all_sets, key=lambda one: draft.stable is None or one.uid != draft.stable.uid)
-    old = [pod for one in stable_first for pod in draft.snapshot.pods_of(one) if _created(pod) < format_time(asked)]
-    if not old:
-        draft.status["restartedAt"] = format_time(asked)
-        return
-    available = sum(one.available for one in draft.all_sets)
-    running = max(draft.settings.replicas, sum(one.wanted for one in draft.all_sets))
-    spare = available - (running - max(1, draft.settings.unavailable))
-    dead = [pod for pod in old if ready_since(pod) is None]
-    chosen = (dead + [pod for pod in old if ready_since(pod) is not None][: max(0, spare)])[: max(1, draft.settings.unavailable)]
-    for pod in chosen:
-        draft.write(Order.TIDY, Evict(ref=_pod_ref(pod), uid=uid_of(pod)))
-    draft.because(f"restarting: {len(old)} pods are older than {format_time(asked)}")
-    draft.look_again(RECHECK)
-
-
-def _created(pod: Object) -> str:
-    return str(pod["metadata"].get("creationTimestamp") or "")
+from rollouts.rollout.snapshot import ReplicaSet
 
 
 def _pod_ref(pod: Object) -> ObjectRef:

@@ -224,6 +224,17 @@ async def test_a_status_beside_an_event_does_not_wait_or_the_event_would_be_told
         assert (await scene.get())["status"] == {"n": 1}
 
 
+async def test_what_a_stage_did_is_told_even_if_the_status_is_refused() -> None:
+    async with cluster() as scene:
+        root = await scene.widget()
+        scene.server.faults.set(Fault(action="conflict", verb="patch", resource="widgets"))
+        done, stored = (Event(about=ref(), reason=reason, message="m") for reason in ("Created", "Stored"))
+        plan = Plan(stages=(Stage("create", (child(root),), (done,)),), status={"n": 1}, events=(stored,))
+        with pytest.raises(PlanOutdated):
+            await scene.executor.execute(root, plan, kind=WIDGET)
+        assert scene.recorded.events == [done]
+
+
 async def test_without_the_lease_nothing_is_written() -> None:
     async with cluster() as scene:
         root = await scene.widget()
