@@ -10,13 +10,7 @@ from typing import Any
 
 import click
 
-from kube.kinds import (
-    ANALYSIS_RUN,
-    ANALYSIS_TEMPLATE,
-    CLUSTER_ANALYSIS_TEMPLATE,
-    ROLLOUT,
-    Kind,
-)
+from kube.kinds import ANALYSIS_RUN, ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE, ROLLOUT, Kind
 from kube.objects import Object, name_of
 from rollouts.cli import patches
 from rollouts.cli.commands import LazyGroup, kube_command, session_of
@@ -24,6 +18,7 @@ from rollouts.cli.files import documents
 from rollouts.cli.naming import analysis_run_names
 from rollouts.cli.patches import Refused
 from rollouts.cli.session import Cluster, Session
+from rollouts.cli.sources import Templates, read_arguments, unknown_arguments
 from rollouts.engine.names import INSTANCE_ID
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (ROLLOUT, ANALYSIS_RUN, ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE)}
@@ -85,9 +80,11 @@ def _placed(document: Object, kind: Kind, namespace: str) -> Object:
 @click.pass_obj
 def create_analysisrun(session: Session, /, *, arguments: tuple[str, ...], name: str, watch: bool, **source: Any) -> None:
     """Create an AnalysisRun from a template, with the given arguments."""
-    values = [{"name": key, "value": value} for key, value in map(_argument, arguments)]
+    values = read_arguments(arguments)
     with session.open() as cluster:
         templates = _templates(cluster, source["template"], source["from_file"], cluster_scope=source["cluster_scope"])
+        if unknown := unknown_arguments(values, templates):
+            click.echo(f"Warning: the template declares {unknown}", err=True)
         metadata: dict[str, Any] = {"namespace": cluster.namespace}
         metadata |= {"name": name} if name else {"generateName": source["generate_name"] or f"{name_of(templates[0])}-"}
         if source["instance_id"]:
@@ -98,13 +95,6 @@ def create_analysisrun(session: Session, /, *, arguments: tuple[str, ...], name:
         _wait(session, created)
 
 
-def _argument(text: str) -> tuple[str, str]:
-    key, sign, value = text.partition("=")
-    if not key or not sign:
-        raise Refused(f"arguments must be of the form KEY=VALUE, not {text!r}")
-    return key, value
-
-
 def _templates(cluster: Cluster, name: str, path: str, *, cluster_scope: bool) -> tuple[Object, ...]:
     """Return the template named or in the file, with those it refers to.
 
@@ -112,34 +102,14 @@ def _templates(cluster: Cluster, name: str, path: str, *, cluster_scope: bool) -
         Refused: none or both are given, or a template is not there.
     """
     from analysis.errors import InvalidAnalysis
-    from analysis.templates import TemplateRef, collect, references
-    from kube.errors import NotFound
 
     if bool(name) == bool(path):
         raise Refused("one of --from or --from-file must be used")
-
-    def lookup(ref: TemplateRef) -> Object | None:
-        kind = CLUSTER_ANALYSIS_TEMPLATE if ref.cluster_scope else ANALYSIS_TEMPLATE
-        try:
-            return cluster.client.get(kind, "" if ref.cluster_scope else cluster.namespace, ref.name)
-        except NotFound:
-            return None
-
+    templates = Templates(lambda: cluster, filename=path, cluster_scope=cluster_scope)
     try:
-        if name:
-            return collect([TemplateRef(name, cluster_scope)], lookup)
-        template = _template_in(path, cluster_scope=cluster_scope)
-        return (template, *collect(references(template["spec"]), lookup))
+        return templates.collect(name or templates.only())
     except InvalidAnalysis as error:
         raise Refused(str(error)) from error
-
-
-def _template_in(path: str, *, cluster_scope: bool) -> Object:
-    wanted = CLUSTER_ANALYSIS_TEMPLATE if cluster_scope else ANALYSIS_TEMPLATE
-    found = [one for one in documents(path) if isinstance(one, dict) and one.get("kind") == wanted.name]
-    if len(found) != 1 or not isinstance(found[0].get("spec"), dict) or not (found[0].get("metadata") or {}).get("name"):
-        raise Refused(f"{path} must hold exactly one {wanted.name} with a name and a spec; it has {len(found)}")
-    return dict(found[0])
 
 
 def _run(metadata: Mapping[str, Any], templates: tuple[Object, ...], values: Iterable[Mapping[str, Any]]) -> Object:

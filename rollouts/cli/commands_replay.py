@@ -8,27 +8,25 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kube.kinds import ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE, SECRET
-from kube.objects import Object, name_of
+from kube.kinds import SECRET
 from rollouts.cli.commands import LazyGroup, kube_command
-from rollouts.cli.files import documents
 from rollouts.cli.history import address, asking, moment, prometheus_options, span
 from rollouts.cli.patches import Refused
 from rollouts.cli.reading import now
 from rollouts.cli.session import Cluster, Session
+from rollouts.cli.sources import Templates, read_arguments, unknown_arguments
 
 if TYPE_CHECKING:
     from analysis.history.client import Address
     from analysis.history.metric import Period, Replayed
     from analysis.redaction import Redactor
     from analysis.run.metrics import Metric
-    from analysis.templates import TemplateRef
 
 _ALIASES = {"at": "analysistemplate", "analysistemplates": "analysistemplate"}
 replay = LazyGroup("replay", help="Say what an analysis would have said of the past.", aliases=_ALIASES)
@@ -75,11 +73,9 @@ class _Template:
         if not name and not filename:
             raise Refused("name an AnalysisTemplate, or give a file with one: -f FILE")
         self._session = session
-        self._kind = CLUSTER_ANALYSIS_TEMPLATE if cluster_scope else ANALYSIS_TEMPLATE
-        self._cluster_scope = cluster_scope
-        self._local = [one for one in documents(filename) if isinstance(one, dict)] if filename else []
-        self._name = name or self._only_name(filename)
-        self.title = f"{self._kind.name} {self._name}"
+        self._templates = Templates(lambda: self._cluster, filename=filename, cluster_scope=cluster_scope)
+        self._name = name or self._templates.only()
+        self.title = f"{self._templates.kind.name} {self._name}"
 
     def metrics(self, given: Iterable[str], names: Sequence[str]) -> tuple[list[Metric], list[Metric], Redactor]:
         """Return the metrics to replay, those that cannot be, and what hides the secrets of their arguments.
@@ -91,7 +87,7 @@ class _Template:
         from analysis.redaction import Redactor
 
         try:
-            spec, secrets = self._run_spec([_pair(text) for text in given])
+            spec, secrets = self._run_spec(read_arguments(given))
         except UnresolvedArgument as error:
             raise Refused(f"{error}; give it with -a {error.name}=VALUE") from error
         except InvalidAnalysis as error:
@@ -109,38 +105,18 @@ class _Template:
             raise Refused(f"{self.title} has no metric of Prometheus to replay")
         return asked, [metric for metric in wanted if metric not in asked], redactor
 
-    def _run_spec(self, given: Sequence[tuple[str, str]]) -> tuple[dict[str, Any], list[str]]:
+    def _run_spec(self, given: Sequence[Mapping[str, str]]) -> tuple[dict[str, Any], list[str]]:
         """Return the spec of the run that the template would make, secrets filled in, and these secrets."""
         from analysis.arguments import secret_references
-        from analysis.templates import TemplateRef, build_run, collect
+        from analysis.templates import build_run
 
-        templates = collect([TemplateRef(self._name, self._cluster_scope)], self._lookup)
-        declared = {one["name"] for template in templates for one in (template.get("spec") or {}).get("args") or ()}
-        if unknown := {key for key, _ in given} - declared:
-            raise Refused(f"{self.title} declares no argument {', '.join(sorted(unknown))}")
-        values = [{"name": key, "value": value} for key, value in given]
-        spec = build_run(metadata={}, templates=templates, arguments=values)["spec"]
+        templates = self._templates.collect(self._name)
+        if unknown := unknown_arguments(given, templates):
+            raise Refused(f"{self.title} declares {unknown}")
+        spec = build_run(metadata={}, templates=templates, arguments=given)["spec"]
         secrets = {name: self._secret(*reference) for name, reference in secret_references(spec.get("args") or ()).items()}
         filled = [{"name": one["name"], "value": secrets.get(one["name"], one.get("value"))} for one in spec.get("args") or ()]
         return {**spec, "args": filled}, list(secrets.values())
-
-    def _lookup(self, ref: TemplateRef) -> Object | None:
-        from kube.errors import InvalidConfig, NotFound
-
-        for one in self._local:
-            if one.get("kind") == ref.kind and (one.get("metadata") or {}).get("name") == ref.name:
-                if not isinstance(one.get("spec"), dict):
-                    raise Refused(f"{ref} has no spec")
-                return one
-        if self._local and ref.name == self._name:
-            return None
-        kind = CLUSTER_ANALYSIS_TEMPLATE if ref.cluster_scope else ANALYSIS_TEMPLATE
-        try:
-            return self._cluster.client.get(kind, "" if ref.cluster_scope else self._cluster.namespace, ref.name)
-        except NotFound:
-            return None
-        except InvalidConfig as error:
-            raise Refused(f"{ref} is not in the file, and there is no cluster to look in: {error}") from error
 
     def _secret(self, name: str, key: str) -> str:
         found = (self._cluster.client.get(SECRET, self._cluster.namespace, name).get("data") or {}).get(key)
@@ -155,12 +131,6 @@ class _Template:
         click.get_current_context().call_on_close(cluster.client.close)
         return cluster
 
-    def _only_name(self, filename: str) -> str:
-        found = [one for one in self._local if one.get("kind") == self._kind.name]
-        if len(found) != 1:
-            raise Refused(f"{filename} must hold one {self._kind.name}, or be given the name of one; it has {len(found)}")
-        return name_of(found[0])
-
 
 def _read(spec: dict[str, Any]) -> tuple[Metric, ...]:
     """Read all metrics of a run, whatever their provider."""
@@ -170,13 +140,6 @@ def _read(spec: dict[str, Any]) -> tuple[Metric, ...]:
     providers = [metric.get("provider") or {} for metric in spec["metrics"]]
     plugins = {f"plugin {name}" for provider in providers for name in provider.get("plugin") or ()}
     return resolve(spec, served={*KNOWN, *plugins})
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, sign, value = text.partition("=")
-    if not key or not sign:
-        raise Refused(f"arguments must be of the form KEY=VALUE, not {key!r}")
-    return key, value
 
 
 def _address_of(metric: Metric, given: dict[str, Any]) -> Address:

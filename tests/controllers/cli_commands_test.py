@@ -274,6 +274,53 @@ def test_an_analysis_run_is_created_from_a_template_and_terminated(client: Quick
     assert capsys.readouterr().err == "Error: args.app was not resolved\n"
 
 
+def test_an_argument_that_the_template_does_not_declare_is_told_and_left_out(
+    client: QuickClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    template(client)
+    arguments = ("--from", "rate", "-a", "app=shop", "-a", "aap=shop", "--name", "mine")
+    assert rollouts("create", "analysisrun", *arguments) == 0
+    said = capsys.readouterr()
+    assert said.out == "analysisrun.argoproj.io/mine created\n"
+    assert said.err == "Warning: the template declares no argument aap; it declares app\n"
+    assert client.get(ANALYSIS_RUN, "default", "mine")["spec"]["args"] == [{"name": "app", "value": "shop"}]
+
+
+NESTING = {"kind": "AnalysisTemplate", "metadata": {"name": "all"}, "spec": {"templates": [{"templateName": "rate"}]}}
+
+
+@pytest.mark.parametrize(
+    ("documents", "code", "said"),
+    [
+        pytest.param([NESTING], 0, "", id="with a template of the cluster"),
+        pytest.param([NESTING, NESTING], 1, "must hold one AnalysisTemplate", id="two templates"),
+        pytest.param([{"kind": "Rollout"}], 1, "must hold one AnalysisTemplate, or be given the name of one; it has 0", id="none"),
+        pytest.param([{"kind": "AnalysisTemplate", "spec": {}}], 1, "without metadata.name; give it one", id="without a name"),
+        pytest.param([{**NESTING, "spec": []}], 1, "AnalysisTemplate all has no spec", id="without a spec"),
+    ],
+)
+def test_an_analysis_run_is_created_from_the_one_template_of_a_file(
+    client: QuickClient, tmp_path: Path, capsys: pytest.CaptureFixture[str], documents: list[Any], code: int, said: str
+) -> None:
+    template(client)
+    path = tmp_path / "template.yaml"
+    path.write_text(yaml.safe_dump_all(documents))
+    assert rollouts("create", "analysisrun", "--from-file", str(path), "-a", "app=shop", "--name", "mine") == code
+    assert said in capsys.readouterr().err
+    if code == 0:
+        assert client.get(ANALYSIS_RUN, "default", "mine")["spec"]["metrics"][0]["name"] == "rate"
+
+
+@pytest.mark.parametrize("argument", ["app", "=secret", ""])
+def test_an_argument_without_key_or_value_is_refused_without_repeating_the_value(
+    config: Path, argument: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rollouts("create", "analysisrun", "--from", "rate", "-a", argument) == 1
+    said = capsys.readouterr().err
+    assert "arguments must be of the form KEY=VALUE" in said
+    assert "secret" not in said
+
+
 def test_explain_says_what_comes_next_and_writes_nothing(client: QuickClient, capsys: pytest.CaptureFixture[str]) -> None:
     before = stored(client, shop())
     assert rollouts("explain", "shop") == 0

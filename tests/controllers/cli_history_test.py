@@ -174,7 +174,9 @@ def test_a_metric_that_cannot_be_asked_ends_with_one_but_the_others_are_told(ser
     ("arguments", "says"),
     [
         pytest.param([], "args.query was not resolved; give it with -a query=VALUE", id="an argument without a value"),
-        pytest.param(["-a", "other=1"], "declares no argument other", id="an argument that is not declared"),
+        pytest.param(
+            ["-a", "other=1"], "AnalysisTemplate errors declares no argument other; it declares query", id="an unknown argument"
+        ),
         pytest.param(["-a", "query=ok", "--metric", "x"], "has no metric x; it has errors", id="no such metric"),
         pytest.param(["-a", "query=ok", "--since", "soon"], "--since:", id="no duration"),
         pytest.param(["-a", "query=ok", "--cluster-scope"], "must hold one ClusterAnalysisTemplate", id="the other kind"),
