@@ -6,13 +6,16 @@ Owns aliases and laziness; a command of another file is not imported until it is
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import takewhile
 from typing import Any
 
 import click
 
+from rollouts.cli.guessing import closest
 from rollouts.cli.session import KUBE_OPTIONS, Session, kube_options
 
 
@@ -89,18 +92,23 @@ class Lazy:
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are named in a table and imported when they are called."""
+    """A group whose commands are named in a table and imported when they are called.
+
+    `usual` is the command that somebody most likely means who gives a name where the command belongs.
+    """
 
     def __init__(
         self,
         *args: Any,
         lazy: Mapping[str, Lazy] | None = None,
         aliases: Mapping[str, str] | None = None,
+        usual: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._lazy = lazy or {}
         self._aliases = aliases or {}
+        self._usual = usual
         self.params += kube_options()
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -111,6 +119,16 @@ class LazyGroup(click.Group):
         """Return a command by its name or an alias."""
         name = self._aliases.get(cmd_name, cmd_name)
         return self._lazy[name].load(name) if name in self._lazy else super().get_command(ctx, name)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called; one that there is not is answered with what was probably meant."""
+        if args[0].startswith("-") or self.get_command(ctx, args[0]) is not None:
+            return super().resolve_command(ctx, args)
+        words = list(takewhile(lambda word: not word.startswith("-"), args))
+        near = closest(args[0], [*self.list_commands(ctx), *self._aliases])
+        meant = [near, *words[1:]] if near else [self._usual, *words] if self._usual else []
+        hint = f" Did you mean: {shlex.join([*ctx.command_path.split(), *meant])}" if meant else ""
+        raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the overview without importing what it names."""

@@ -19,8 +19,9 @@ from rollouts.cli.patches import Change, Refused
 from rollouts.cli.reading import now, replica_sets
 from rollouts.cli.session import Cluster, Session, duration, retrying_conflicts
 
-set_ = LazyGroup("set", help="Update various values on resources.")
-retry = LazyGroup("retry", help="Retry a rollout that was aborted.", aliases={"ro": "rollout", "rollouts": "rollout"})
+_KINDS = {"ro": "rollout", "rollouts": "rollout"}
+set_ = LazyGroup("set", help="Update various values on resources.", usual="image")
+retry = LazyGroup("retry", help="Retry a rollout that was aborted.", aliases=_KINDS, usual="rollout")
 
 
 def _for_each(session: Session, names: tuple[str, ...], change: Change, *, done: str) -> None:

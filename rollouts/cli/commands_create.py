@@ -148,7 +148,7 @@ def _wait(session: Session, created: Object) -> None:
                 raise Refused(f"analysisrun '{name}' is {phase}: {status.get('message') or 'no message'}")
 
 
-terminate = LazyGroup("terminate", help="Terminate an analysis run.", aliases=_ALIASES)
+terminate = LazyGroup("terminate", help="Terminate an analysis run.", aliases=_ALIASES, usual="analysisrun")
 
 
 @kube_command("analysisrun", short_help="Terminate an AnalysisRun.")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from analysis.run.metrics import Metric
 
 _ALIASES = {"at": "analysistemplate", "analysistemplates": "analysistemplate"}
-replay = LazyGroup("replay", help="Say what an analysis would have said of the past.", aliases=_ALIASES)
+replay = LazyGroup("replay", help="Say what an analysis would have said of the past.", aliases=_ALIASES, usual="analysistemplate")
 
 
 @kube_command("analysistemplate", short_help="Replay an AnalysisTemplate.")

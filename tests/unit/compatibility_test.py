@@ -15,6 +15,8 @@ from crds.providers import MetricProvider
 from crds.rollout import Rollout
 from crds.routing import TrafficRouting
 from crds.schema import structural_schema
+from rollouts.cli.commands_refused import INSTEAD
+from rollouts.cli.main import COMMANDS, run
 from rollouts.rollout.unserved import UNSERVED_IN_ROLLOUTS, UNSERVED_KINDS, UNSERVED_PROVIDERS, Unserved
 from rollouts.rollout.validation import validate
 from routers import ROUTERS
@@ -30,6 +32,24 @@ def test_the_document_names_exactly_what_is_refused_and_what_to_do_instead() -> 
 @pytest.mark.parametrize("kind", UNSERVED_KINDS)
 def test_the_document_names_the_kinds_that_nothing_acts_on(kind: str) -> None:
     assert f"| `{kind}` |" in DOCUMENT
+
+
+def test_the_document_names_exactly_the_commands_that_are_refused_and_what_to_do_instead() -> None:
+    section = DOCUMENT.partition("## Commands")[2].partition("\n## ")[0]
+    documented = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|$", section, re.MULTILINE))
+    assert documented == dict(INSTEAD)
+    assert set(INSTEAD) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", INSTEAD)
+@pytest.mark.parametrize(
+    "arguments", [(), ("-p", "3100", "--root-path", "x"), ("template", "get", "--config-map", "x")], ids=" ".join
+)
+def test_a_command_of_upstream_that_is_not_served_says_what_to_do_instead(
+    name: str, arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([name, *arguments], prog="rollouts") == 1
+    assert capsys.readouterr() == ("", f"Error: {name} is not served: {INSTEAD[name]}\n")
 
 
 @pytest.mark.parametrize("field", [pytest.param(one, id=one.path) for one in UNSERVED_IN_ROLLOUTS])
