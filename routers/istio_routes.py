@@ -51,7 +51,9 @@ def _http_position(virtual_service: Mapping[str, Any], name: str) -> int:
     for position, route in enumerate(routes_of(virtual_service, "http")):
         if mapping(route).get("name") == name:
             return position
-    raise InvalidRouting(f"HTTP Route '{name}' is not found in the defined Virtual Service.")
+    names = [known for route in routes_of(virtual_service, "http") if (known := text(mapping(route).get("name")))]
+    there = f"Its HTTP routes are named {', '.join(names)}." if names else "None of its HTTP routes has a name; give it one."
+    raise InvalidRouting(f"HTTP Route '{name}' is not found in the defined Virtual Service. {there}")
 
 
 def _tls_positions(virtual_service: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[int]:

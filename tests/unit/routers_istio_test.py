@@ -277,7 +277,16 @@ ONE, TWO = [{"route": both()}], [{"name": "a", "route": both()}, {"name": "b", "
         pytest.param(SHOP, {"http": TWO}, "must have exactly one route", id="several routes, none named"),
         pytest.param(SHOP, {}, "has no HTTP, TLS or TCP route", id="no route at all"),
         pytest.param(
-            {"virtualService": {"name": "shop", "routes": ["c"]}}, {"http": TWO}, "HTTP Route 'c' is not found", id="unknown route"
+            {"virtualService": {"name": "shop", "routes": ["c"]}},
+            {"http": TWO},
+            "HTTP Route 'c' is not found in the defined Virtual Service. Its HTTP routes are named a, b.",
+            id="unknown route, with those there are",
+        ),
+        pytest.param(
+            {"virtualService": {"name": "shop", "routes": ["c"]}},
+            {"http": ONE},
+            "HTTP Route 'c' is not found in the defined Virtual Service. None of its HTTP routes has a name",
+            id="named route, but routes have no names",
         ),
         pytest.param(
             {"virtualService": {"name": "shop", "tlsRoutes": [{"port": 1}]}},
