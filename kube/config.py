@@ -54,6 +54,8 @@ class Connection:
     impersonate_groups: tuple[str, ...] = ()
     plugin: Mapping[str, Any] | None = field(default=None, repr=False)
     """A kubeconfig of this one context whose user needs a program or a provider to get credentials."""
+    extensions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What others wrote beside the cluster's address, by the name of the extension."""
 
 
 def load(
@@ -175,6 +177,7 @@ def select(merged: Mapping[str, Any], name: str | None = None) -> Connection:
         impersonate=user.get("as"),
         impersonate_groups=tuple(user.get("as-groups") or ()),
         plugin=_plugin(name, context, cluster, user),
+        extensions=_extensions(cluster),
     )
 
 
@@ -216,6 +219,12 @@ def _entry(merged: Mapping[str, Any], section: str, name: str, wanted_by: str) -
         there = ", ".join(sorted(merged[section])) or "none"
         raise InvalidConfig(f"{wanted_by} names {_SECTIONS[section]} {name!r}, which is not in the kubeconfig; there are: {there}")
     return entry
+
+
+def _extensions(cluster: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the extensions of a cluster by name; what is no mapping belongs to somebody else."""
+    entries = [entry for entry in cluster.get("extensions") or () if isinstance(entry, dict)]
+    return {str(entry.get("name")): entry["extension"] for entry in entries if isinstance(entry.get("extension"), dict)}
 
 
 def _data(entry: Mapping[str, Any], name: str, owner: str) -> bytes | None:

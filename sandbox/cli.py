@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -18,11 +19,12 @@ import click
 
 from kube.errors import ApiError
 from sandbox.cluster import Options, SandboxError, StateFolder, default_state
+from sandbox.cluster.finding import VARIABLE, OtherCluster, find
 from sandbox.cluster.processes import Identity
 from sandbox.cluster.running import down as stop_cluster
 from sandbox.cluster.running import up as start_cluster
 from sandbox.cluster.signals import terminated_like_ctrl_c
-from sandbox.cluster.state import Record
+from sandbox.cluster.telling import parts_shown, status_data, status_text, up_text
 from sandbox.cluster.traffic import read_shown, show, shown_of, target_of, traffic_text
 from sandbox.load.generator import LoadGenerator
 from sandbox.load.result import Snapshot
@@ -32,7 +34,9 @@ from sandbox.load.wire import Target, Unusable
 REPORT_SECONDS = 0.25
 
 state_option = click.option(
-    "--state", type=click.Path(path_type=Path), help=f"Folder of the sandbox.  [default: {default_state()}]"
+    "--state",
+    type=click.Path(path_type=Path),
+    help=f"Folder of the sandbox.  [default: that of $KUBECONFIG, else {default_state()}]",
 )
 
 
@@ -44,10 +48,15 @@ def group() -> None:
 
 
 @group.command("up", help="Start a sandbox. Stays in the foreground until Ctrl-C, unless --detach.")
-@state_option
+@click.option("--state", type=click.Path(path_type=Path), help=f"Folder for the sandbox.  [default: {default_state()}]")
 @click.option("--detach", "-d", is_flag=True, help="Return when it is up; it runs until `rollouts sandbox down`.")
 @click.option(
-    "--control-plane", type=click.Choice(["embedded"]), default="embedded", show_default=True, help="Which API server to run."
+    "--control-plane",
+    type=click.Choice(["embedded"]),
+    default="embedded",
+    expose_value=False,
+    show_default=True,
+    help="Which API server to run.",
 )
 @click.option("--prometheus", metavar="PATH|none", help="The Prometheus binary.  [default: the one on PATH or in .tools]")
 @click.option("--with-controller", is_flag=True, help="Run `rollouts controller` in it too.")
@@ -61,7 +70,6 @@ def up(
     *,
     state: Path | None,
     detach: bool,
-    control_plane: str,
     prometheus: str | None,
     with_controller: bool,
     allow_images: tuple[str, ...],
@@ -70,7 +78,7 @@ def up(
     prometheus_port: int,
 ) -> None:
     """Start a sandbox."""
-    folder = _folder(state)
+    folder = StateFolder((state or default_state()).absolute())
     options = Options(
         api_port=api_port,
         ingress_port=ingress_port,
@@ -82,7 +90,7 @@ def up(
     with _plainly():
         began = time.monotonic()
         supervisor = start_cluster(folder, options, attached=not detach)
-        click.echo(up_text(folder, folder.running(), control_plane, took_seconds=time.monotonic() - began))
+        click.echo(up_text(folder, folder.running(), took_seconds=time.monotonic() - began))
         if detach:
             return
         click.echo("\nCtrl-C stops it.")
@@ -91,26 +99,12 @@ def up(
         stop_cluster(folder)
 
 
-def up_text(folder: StateFolder, record: Record, control_plane: str, *, took_seconds: float) -> str:
-    """Return what runs where, and how to use it."""
-    missing = "not installed; analysis with Prometheus will not work (apt-get install prometheus, or --prometheus PATH)"
-    rows = (
-        ("API server", f"{record.server} ({control_plane})"),
-        ("gateway", f"http://{record.ingress}  (Ingresses and Istio Gateways, by Host)"),
-        ("names", f"http_proxy={record.name_proxy}  (http://NAME.NAMESPACE.svc.cluster.local)"),
-        ("Prometheus", record.prometheus or missing),
-        ("logs", str(folder.path / "logs")),
-    )
-    lines = [f"The sandbox is up ({took_seconds:.1f} s).", *(f"  {name:<11} {text}" for name, text in rows)]
-    return "\n".join([*lines, "", f"export KUBECONFIG={folder.kubeconfig}"])
-
-
 @group.command("down", help="Stop a sandbox and remove what it kept; also after a crash.")
 @state_option
 def down(*, state: Path | None) -> None:
     """Stop a sandbox."""
-    folder = _folder(state)
     with _plainly():
+        folder = find(state)
         found = stop_cluster(folder)
     click.echo(f"The sandbox in {folder.path} is down." if found else f"No sandbox runs in {folder.path}.")
 
@@ -119,33 +113,27 @@ def down(*, state: Path | None) -> None:
     "status", help="Show what runs, where, and whether it is ready. Exit code 1 when there is none, or a part is not ready."
 )
 @state_option
-def status(*, state: Path | None) -> None:
-    """Show the parts."""
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def status(*, state: Path | None, as_json: bool) -> None:
+    """Show the parts, and how to use them."""
     with _plainly():
-        record = _folder(state).running()
-    click.echo(status_text(record))
-    if not all(part.ready and part.process.alive for part in record.parts):
+        folder = find(state)
+        record = folder.running()
+    parts = parts_shown(record)
+    click.echo(json.dumps(status_data(folder, record, parts), indent=2) if as_json else status_text(folder, record, parts))
+    if not all(part.ready for part in parts):
         raise SystemExit(1)
-
-
-def status_text(record: Record) -> str:
-    """Return the table of parts."""
-    rows = [("PART", "PID", "ADDRESS", "READY", "RESTARTS", "AGE")]
-    for part in record.parts:
-        alive = part.process.alive
-        ready = "yes" if alive and part.ready else "no" if alive else "ended"
-        age = f"{part.process.age_seconds:.0f}s" if alive else "-"
-        rows.append((part.name, str(part.process.pid), part.address or "-", ready, str(part.restarts), age))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
 @group.command("kubeconfig", help="Print the path of the kubeconfig: export KUBECONFIG=$(rollouts sandbox kubeconfig)")
 @state_option
 def kubeconfig(*, state: Path | None) -> None:
-    """Print where the kubeconfig is."""
-    folder = _folder(state)
+    """Print where the kubeconfig is; the way from another cluster to the sandbox, so that one is passed over."""
     with _plainly():
+        try:
+            folder = find(state)
+        except OtherCluster:
+            folder = find(None, {name: value for name, value in os.environ.items() if name != VARIABLE})
         folder.running()
     click.echo(folder.kubeconfig)
 
@@ -161,8 +149,8 @@ def kubeconfig(*, state: Path | None) -> None:
 @click.option("--path", default="/", show_default=True, help="Path to ask for.")
 def load(*, name: str, state: Path | None, namespace: str, rps: float, duration: float | None, path: str) -> None:
     """Send traffic; exit code 1 when requests were lost."""
-    folder = _folder(state)
     with _plainly():
+        folder = find(state)
         target = target_of(folder, name, namespace=namespace, path=path)
         found = asyncio.run(_send(target, folder.path / "load", name, rps=rps, seconds=duration))
     click.echo(summary(found))
@@ -209,8 +197,8 @@ async def _report(generator: LoadGenerator, folder: Path, name: str, rps: float)
 @click.option("--once", is_flag=True, help="Print once, also in a terminal.")
 def traffic(*, state: Path | None, once: bool) -> None:
     """Show who answers."""
-    folder = _folder(state)
     with _plainly():
+        folder = find(state)
         folder.running()
         loads = read_shown(folder.path / "load")
         if not loads:
@@ -229,10 +217,6 @@ def _live(folder: StateFolder) -> None:
         while loads := read_shown(folder.path / "load"):
             live.update(Text(traffic_text(loads)))
             time.sleep(REPORT_SECONDS)
-
-
-def _folder(state: Path | None) -> StateFolder:
-    return StateFolder((state or default_state()).absolute())
 
 
 @contextlib.contextmanager

@@ -49,6 +49,8 @@ class Address:
     insecure: bool = False
     """Do not check the server's certificate."""
     ca_file: str | None = None
+    proxy: str | None = None
+    """URL of the HTTP proxy to use instead of the environment's."""
     timeout_seconds: float = 30.0
     """For one request, its whole answer included; the server is told too."""
 
@@ -216,6 +218,9 @@ def _session(address: Address, params: Mapping[str, str]) -> requests.Session:
     session.verify = False if address.insecure else address.ca_file or True
     session.params = dict(params)
     session.auth = _no_netrc
+    if address.proxy:
+        session.trust_env = False  # the environment's proxies would win
+        session.proxies = {"http": address.proxy, "https": address.proxy}
     return session
 
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
 from rollouts.cli.patches import Refused
-from rollouts.cli.session import duration
+from rollouts.cli.session import Session, duration
 
 if TYPE_CHECKING:
     from analysis.history.client import Address, History
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 _DAYS = re.compile(r"([0-9]+)([dw])")
 _MOST_DAYS = 36_500
+_EXTENSION = "rollouts"
+"""Of a cluster in a kubeconfig; `rollouts sandbox` writes one."""
+_CLUSTER_NAME = re.compile(r"[a-z0-9-]+(\.[a-z][a-z0-9-]*(\.svc(\.cluster\.local)?)?)?")
 _OPTIONS = (
     click.option(
         "--address", envvar="ARGO_ROLLOUTS_PROMETHEUS_ADDRESS", default="", help="URL of Prometheus; wins over the template's."
@@ -94,18 +98,45 @@ def moment(text: str, *, now: datetime) -> datetime:
 def address(url: str, given: Mapping[str, Any], **more: Any) -> Address:
     """Return where to ask: the options of a command, and what a metric adds.
 
+    The kubeconfig of a sandbox says where its Prometheus is, and which proxy knows the names of the cluster.
+
     Raises:
         Refused: there is no address.
     """
     from analysis.history.client import Address
 
+    known = _known_of_cluster()
+    url = url or str(known.get("prometheus") or "")
     if not url:
         raise Refused("no Prometheus address; give it with --address or ARGO_ROLLOUTS_PROMETHEUS_ADDRESS")
     headers = {**more.pop("headers", {}), **read_headers(given["headers"])}
     insecure = bool(given["insecure"] or more.pop("insecure", False))
     timeout_seconds = span(given["timeout"], option="timeout").total_seconds()
     ca_file = given["ca_file"] or None
-    return Address(url=url, headers=headers, insecure=insecure, ca_file=ca_file, timeout_seconds=timeout_seconds, **more)
+    proxy = str(known.get("name-proxy") or "") if _is_name_of_cluster(url) else ""
+    return Address(
+        url=url, headers=headers, insecure=insecure, ca_file=ca_file, timeout_seconds=timeout_seconds, proxy=proxy or None, **more
+    )
+
+
+def _known_of_cluster() -> Mapping[str, Any]:
+    """Return what the kubeconfig says about its cluster beside the API's address; nothing when there is none."""
+    from kube.errors import InvalidConfig
+
+    session = click.get_current_context().find_object(Session) or Session({})
+    try:
+        return session.connection().extensions.get(_EXTENSION, {})
+    except InvalidConfig:
+        return {}
+
+
+def _is_name_of_cluster(url: str) -> bool:
+    """Tell whether only the cluster's own DNS knows a host: `NAME`, `NAME.NAMESPACE` or something under `.svc`."""
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return False  # refused where it is asked
+    return bool(_CLUSTER_NAME.fullmatch(host)) and host != "localhost"
 
 
 @contextmanager

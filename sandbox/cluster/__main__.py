@@ -51,14 +51,13 @@ def _options(arguments: argparse.Namespace) -> Options:
     )
 
 
-async def _run(state: StateFolder, options: Options, places: Places, *, attached: bool) -> None:
+async def _run(state: StateFolder, options: Options, places: Places, *, prometheus: Path | None, attached: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if attached:
         loop.add_reader(sys.stdin.fileno(), lambda: None if os.read(sys.stdin.fileno(), 4096) else stop.set())
-    prometheus = find_prometheus(options.prometheus)
     parts = parts_of(options, places, prometheus=prometheus)
     supervisor = Supervisor(
         state,
@@ -103,8 +102,9 @@ def main() -> None:
             places = places_of(options, state.path, networks)
             failed = True
             try:
-                write_kubeconfigs(places)
-                asyncio.run(_run(state, options, places, attached=arguments.attached))
+                prometheus = find_prometheus(options.prometheus)
+                write_kubeconfigs(places, with_prometheus=prometheus is not None)
+                asyncio.run(_run(state, options, places, prometheus=prometheus, attached=arguments.attached))
                 failed = False
             finally:
                 state.clear(keep_logs=failed)

@@ -6,22 +6,30 @@ Pure. Must not: write files.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 CONTEXT = "rollouts-sandbox"
+EXTENSION = "rollouts"
+"""Name of the cluster's extension, which tells commands more than where the API is."""
+STATE, NAME_PROXY, PROMETHEUS = "sandbox-state", "name-proxy", "prometheus"
+"""Its fields: the sandbox's folder, the HTTP proxy that knows names of the cluster, and the URL of Prometheus."""
 
 
-def kubeconfig(*, server: str, user: str, token: str) -> str:
+def kubeconfig(*, server: str, user: str, token: str, extension: Mapping[str, str] | None = None) -> str:
     """Return a kubeconfig (JSON, which is YAML) whose current context is this user in namespace `default`.
 
-    The token is in the server's address as well: kubectl sends none of its own when there is no TLS.
+    The token is in the server's address as well: kubectl sends none of its own when there is no TLS. The `extension` goes with
+    the cluster, also through `kubectl config view --flatten` and merged files.
     """
-    address = server.replace("://", f"://{user}:{token}@", 1)
+    cluster: dict[str, object] = {"server": server.replace("://", f"://{user}:{token}@", 1)}
+    if extension:
+        cluster["extensions"] = [{"name": EXTENSION, "extension": dict(extension)}]
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": CONTEXT,
         "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": user, "namespace": "default"}}],
-        "clusters": [{"name": CONTEXT, "cluster": {"server": address}}],
+        "clusters": [{"name": CONTEXT, "cluster": cluster}],
         "users": [{"name": user, "user": {"token": token}}],
     }
     return json.dumps(document, indent=2) + "\n"

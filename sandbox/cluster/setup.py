@@ -20,7 +20,7 @@ from kube.errors import AlreadyExists
 from kube.kinds import CUSTOM_RESOURCE_DEFINITION
 from kube.quick import QuickClient
 from sandbox.cluster.claims import Networks
-from sandbox.cluster.kubeconfig import kubeconfig
+from sandbox.cluster.kubeconfig import NAME_PROXY, PROMETHEUS, STATE, kubeconfig
 from sandbox.cluster.state import SandboxError, StateFolder, replace
 from sandbox.cluster.topology import Options, Places
 
@@ -67,10 +67,13 @@ def choose_ports(wanted: Sequence[int]) -> list[int]:
         return chosen
 
 
-def write_kubeconfigs(places: Places) -> None:
-    """Write a kubeconfig for every user, readable for this user alone."""
+def write_kubeconfigs(places: Places, *, with_prometheus: bool) -> None:
+    """Write a kubeconfig for every user, readable for this user alone; it says also whose sandbox it is, and where names lead."""
+    known = {STATE: str(places.folder), NAME_PROXY: places.name_proxy}
+    extension = {**known, PROMETHEUS: places.prometheus} if with_prometheus else known
     for user, token in places.tokens.items():
-        replace(places.kubeconfig(user), kubeconfig(server=places.server, user=user, token=token))
+        text = kubeconfig(server=places.server, user=user, token=token, extension=extension)
+        replace(places.kubeconfig(user), text)
 
 
 def find_prometheus(wanted: str | None) -> Path | None:

@@ -51,7 +51,8 @@ def assert_nothing_is_left(processes: list[Identity], addresses: list[str]) -> N
 def test_up_says_what_runs_where_and_how_to_use_it_and_status_shows_it(state: StateFolder) -> None:
     text = up(state)
     record = state.running()
-    rows = [line.split() for line in rollouts("sandbox", "status", "--state", str(state.path)).splitlines()]
+    table = rollouts("sandbox", "status", "--state", str(state.path)).partition("\n\n")[0]
+    rows = [line.split() for line in table.splitlines()]
     assert rows[0] == ["PART", "PID", "ADDRESS", "READY", "RESTARTS", "AGE"]
     assert {row[0]: row[3] for row in rows[1:]} == {"apiserver": "yes", "node": "yes", "gateway": "yes"}
     for word in (
