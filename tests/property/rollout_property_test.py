@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from kube.kinds import POD, REPLICA_SET, ROLLOUT, SERVICE
+from kube.objects import format_time
 from kube.plan import Plan
 from rollouts.rollout.snapshot import ReplicaSet
 from tests.model import World
@@ -84,6 +85,11 @@ class Histories(RuleBasedStateMachine):
     def pause(self, *, paused: bool) -> None:
         self.world.edit(ROLLOUT, "shop", {"spec": {"paused": paused}})
 
+    @rule()
+    def restart(self) -> None:
+        self.world.now += timedelta(seconds=1)
+        self.world.edit(ROLLOUT, "shop", {"spec": {"restartAt": format_time(self.world.now)}})
+
     @invariant()
     def nobody_is_sent_to_nothing(self) -> None:
         """Whoever has weight has available pods behind the Service it stands for."""
@@ -115,6 +121,7 @@ class Histories(RuleBasedStateMachine):
         assert {one: count for one, count in world.sizes().items() if count} == {image: replicas}
         assert (world.weight(), world.selected("shop")) == (0, image)
         assert len(world.all(POD)) == replicas
+        assert world.status().get("restartedAt") == rollout["spec"].get("restartAt")
         assert nothing_to_do(world.plan(), world)
 
 
