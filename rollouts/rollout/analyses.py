@@ -19,7 +19,7 @@ from kube.plan import Create, Patch
 from rollouts.engine.names import POD_TEMPLATE_HASH, REVISION, ROLLOUT_TYPE, STEP_INDEX, analysis_run_name
 from rollouts.engine.steps import kind_of
 from rollouts.rollout.draft import Draft, Order
-from rollouts.rollout.progress import BACKGROUND_RUN, INCONCLUSIVE, STEP_RUN, add_pause
+from rollouts.rollout.progress import BACKGROUND_RUN, FAILED, INCONCLUSIVE, STEP_RUN, add_pause, paused_for
 
 FINISHED = frozenset({"Successful", "Failed", "Error", "Inconclusive"})
 
@@ -106,7 +106,7 @@ def _create(draft: Draft, wanted: Wanted) -> None:
 
 def _run_or_pause(draft: Draft, wanted: Wanted) -> dict[str, Any] | None:
     """Build a run; None while a person is asked, as when it cannot be built."""
-    if any(one.get("reason") == INCONCLUSIVE for one in draft.status.get("pauseConditions") or ()):
+    if paused_for(draft, INCONCLUSIVE) or paused_for(draft, FAILED):
         return None
     try:
         return _run(draft, wanted)

@@ -12,9 +12,11 @@ from kube.objects import is_deleting, name_of
 from kube.plan import Event, Plan, Reason
 from rollouts.rollout.analyses import run_analyses
 from rollouts.rollout.draft import Draft, copy_of
+from rollouts.rollout.extensions import extension_problems
 from rollouts.rollout.progress import follow_steps, heed_analyses, obey_commands, promote_when_done
 from rollouts.rollout.references import missing_references
 from rollouts.rollout.restarts import restart_pods
+from rollouts.rollout.retries import retry_by_itself
 from rollouts.rollout.revisions import adopt_orphans, keep_spec_in_step, name_the_revisions, restart_on_new_template
 from rollouts.rollout.scaling import scale
 from rollouts.rollout.services import switch_services
@@ -32,6 +34,7 @@ STAGES: tuple[Callable[[Draft], None], ...] = (
     observe_traffic,  # what the router's objects say now
     obey_commands,  # abort, retry, resume, promote, as people asked through the status
     heed_analyses,  # verdicts: abort or ask a person
+    retry_by_itself,  # what the controller gave up, where annotations ask for it
     follow_steps,  # past every step that is complete
     promote_when_done,
     switch_services,  # only to pods that are there
@@ -56,7 +59,7 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
     if problems := snapshot.reading.problems:
         return _refusal(snapshot, problems, now)
     draft = Draft.of(snapshot, now)
-    missing = missing_references(snapshot, draft.settings)
+    missing = find_problems(snapshot)
     if missing:
         draft.invalid = invalid_text(draft.name, missing)
     for stage in STAGES:
@@ -72,9 +75,11 @@ def _is_on_stable(draft: Draft) -> bool:
 
 
 def find_problems(snapshot: Snapshot) -> Sequence[Problem]:
-    """Return what is wrong with the spec or, when that is fine, with what it refers to."""
+    """Return what is wrong with the spec or, when that is fine, with annotations and what it refers to."""
     settings = snapshot.reading.settings
-    return snapshot.reading.problems if settings is None else missing_references(snapshot, settings)
+    if settings is None:
+        return snapshot.reading.problems
+    return (*extension_problems(snapshot.rollout), *missing_references(snapshot, settings))
 
 
 def _refusal(snapshot: Snapshot, problems: Sequence[Problem], now: datetime) -> Plan:

@@ -12,12 +12,16 @@ from kube.objects import format_time, labels_of, name_of, parse_time
 from rollouts.engine.names import STEP_INDEX
 from rollouts.engine.steps import Step, describe, kind_of, pause_duration
 from rollouts.rollout.draft import Draft
+from rollouts.rollout.extensions import pauses_on_failure
 from rollouts.rollout.services import serves_another
 from rollouts.rollout.snapshot import available_at, waiting_reason
 from rollouts.rollout.targets import at_wanted_counts, enough_available, step_split, wanted_counts
 
 PAUSE_STEP = "CanaryPauseStep"
 INCONCLUSIVE = "InconclusiveAnalysisRun"
+FAILED = "FailedAnalysisRun"
+"""Why an update is paused whose analysis failed, where `rollouts/on-failure: pause` asks for that."""
+BAD_VERDICTS = ("Failed", "Error")
 STEP_RUN = "currentStepAnalysisRunStatus"
 BACKGROUND_RUN = "currentBackgroundAnalysisRunStatus"
 
@@ -30,16 +34,16 @@ def obey_commands(draft: Draft) -> None:
     """
     status = draft.status
     if draft.aborted and draft.fully_promoted:
-        _end_abort(draft)
+        end_abort(draft)
     if draft.aborted and not status.get("abortedAt"):
         status.pop("promoteFull", None)
         draft.fast_track = ""
         _begin_abort(draft, "")
     elif draft.fast_track:
         _clear_pauses(draft)
-        _end_abort(draft)
+        end_abort(draft)
     elif not draft.aborted and status.get("abortedAt"):
-        _end_abort(draft)
+        end_abort(draft)
         draft.condition("Progressing", "Unknown", reason="RolloutRetry", message="Retrying Rollout after abort")
     _notice_resume(draft)
 
@@ -94,12 +98,15 @@ def _tell_of_run(draft: Draft, label: str, before: Mapping[str, Any], now: Mappi
 def _react(draft: Draft, field: str, label: str, *, was: str) -> None:
     verdict = draft.canary_status[field]
     message = verdict.get("message", "")
+    cause = f"{label} analysis phase error/failed: {message}".removesuffix(": ")
     match verdict.get("status"):
-        case "Failed" | "Error":
-            _begin_abort(draft, f"{label} analysis phase error/failed: {message}".removesuffix(": "))
+        case "Failed" | "Error" if not pauses_on_failure(draft.rollout):
+            _begin_abort(draft, cause)
+        case "Failed" | "Error" if was not in BAD_VERDICTS:
+            add_pause(draft, FAILED, cause=cause)
         case "Inconclusive" if was != "Inconclusive":
             add_pause(draft, INCONCLUSIVE)
-        case "Inconclusive" if not _paused_for(draft, INCONCLUSIVE):
+        case "Inconclusive" if not paused_for(draft, INCONCLUSIVE):
             draft.canary_status.pop(field)  # a person went on in spite of it: measure anew
 
 
@@ -108,14 +115,20 @@ def _begin_abort(draft: Draft, cause: str) -> None:
     _clear_pauses(draft)
     draft.status["abort"] = True
     draft.status["abortedAt"] = format_time(draft.now)
-    message = f"Rollout aborted update to revision {draft.revision}" + (f": {cause}" if cause else "")
+    message = abort_text(draft) + (f": {cause}" if cause else "")
     draft.condition("Progressing", "False", reason="RolloutAborted", message=message, touch=True)
     draft.event("RolloutAborted", message, warning=True)
     if draft.settings.steps:
         draft.status["currentStepIndex"] = 0
 
 
-def _end_abort(draft: Draft) -> None:
+def abort_text(draft: Draft) -> str:
+    """Return how the condition of an aborted update begins; a cause follows unless a person did it."""
+    return f"Rollout aborted update to revision {draft.revision}"
+
+
+def end_abort(draft: Draft) -> None:
+    """Forget that the update was given up, and what its analyses said."""
     for field in ("abort", "abortedAt"):
         draft.status.pop(field, None)
     for field in (STEP_RUN, BACKGROUND_RUN):
@@ -127,17 +140,19 @@ def abort_for_deadline(draft: Draft, message: str) -> None:
     _begin_abort(draft, message)
 
 
-def add_pause(draft: Draft, reason: str) -> None:
+def add_pause(draft: Draft, reason: str, *, cause: str = "") -> None:
     """Pause for a reason and mark the pause as the controller's, both together (the pause protocol of 2.3)."""
-    if _paused_for(draft, reason):
+    if paused_for(draft, reason):
         return
     pauses = draft.status.get("pauseConditions") or []
     draft.status["pauseConditions"] = [*pauses, {"reason": reason, "startTime": format_time(draft.now)}]
     draft.status["controllerPause"] = True
-    draft.event("RolloutPaused", f"Rollout is paused ({reason})")
+    text = f"Rollout is paused ({reason})"
+    draft.event("RolloutPaused", f"{text}: {cause}" if cause else text, warning=bool(cause))
 
 
-def _paused_for(draft: Draft, reason: str) -> dict[str, Any] | None:
+def paused_for(draft: Draft, reason: str) -> dict[str, Any] | None:
+    """Return the pause condition of this reason, if there is one."""
     return next((one for one in draft.status.get("pauseConditions") or () if one.get("reason") == reason), None)
 
 
@@ -172,8 +187,11 @@ def follow_steps(draft: Draft) -> None:
     if draft.settings.paused:
         draft.because("the Rollout is paused by spec.paused; set it to false to go on")
         return
-    if _paused_for(draft, INCONCLUSIVE):
+    if paused_for(draft, INCONCLUSIVE):
         draft.because("an analysis was inconclusive; promote to go on, or abort")
+        return
+    if paused_for(draft, FAILED):
+        draft.because("an analysis failed, and the annotation rollouts/on-failure pauses then; promote to go on, or abort")
         return
     while draft.index < len(steps) and _is_complete(draft, steps[draft.index]):
         _finish_step(draft)
@@ -227,11 +245,11 @@ def _traffic_is_there(draft: Draft) -> bool:
 
 
 def _pause_is_over(draft: Draft, step: Step) -> bool:
-    pause = _paused_for(draft, PAUSE_STEP)
+    pause = paused_for(draft, PAUSE_STEP)
     duration = pause_duration(step)
     if pause is None:
         add_pause(draft, PAUSE_STEP)
-        pause = _paused_for(draft, PAUSE_STEP) or {}
+        pause = paused_for(draft, PAUSE_STEP) or {}
     if duration is None:
         draft.because("paused until a person promotes or aborts")
         return False
@@ -250,7 +268,7 @@ def pause_text(step: Step) -> str:
 
 def _analysis_is_over(draft: Draft) -> bool:
     run = draft.canary_status.get(STEP_RUN) or {}
-    if run.get("status") == "Successful":
+    if run.get("status") == "Successful" or run.get("status") in BAD_VERDICTS:  # bad: a person ended the pause that it began
         return True
     draft.because(f"waiting for the analysis of step {draft.index + 1}" + (f" ({run['name']})" if run.get("name") else ""))
     return False
@@ -261,6 +279,8 @@ def _finish_step(draft: Draft) -> None:
     steps, index = draft.settings.steps, draft.index
     draft.status["currentStepIndex"] = index + 1
     draft.canary_status.pop(STEP_RUN, None)
+    if index + 1 < len(steps) and (draft.canary_status.get(BACKGROUND_RUN) or {}).get("status") in BAD_VERDICTS:
+        draft.canary_status.pop(BACKGROUND_RUN)  # a person went on in spite of it: measured anew from the next step on
     _drop_pause(draft, PAUSE_STEP)
     text = f"Rollout step {index + 1}/{len(steps)} completed ({describe(steps[index])})"
     draft.event("RolloutStepCompleted", text)

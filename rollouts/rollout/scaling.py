@@ -11,6 +11,7 @@ from kube.objects import annotations_of, format_time
 from rollouts.engine.names import DESIRED_REPLICAS, RESTART_SURGE, SCALE_DOWN_DEADLINE
 from rollouts.engine.replicas import Counts, Side, basic_scale, drain_others
 from rollouts.rollout.draft import Draft, Order
+from rollouts.rollout.progress import FAILED, INCONCLUSIVE, paused_for
 from rollouts.rollout.restarts import surge_pod
 from rollouts.rollout.revisions import create_replica_set
 from rollouts.rollout.services import holds_users, nobody_on_canary, selected_hash, serves_another
@@ -44,7 +45,7 @@ def _is_frozen(draft: Draft) -> bool:
 
 
 def _waits_for_verdict(draft: Draft) -> bool:
-    return any(one.get("reason") == "InconclusiveAnalysisRun" for one in draft.status.get("pauseConditions") or ())
+    return bool(paused_for(draft, INCONCLUSIVE) or paused_for(draft, FAILED))
 
 
 def _replicas_changed(draft: Draft) -> bool:

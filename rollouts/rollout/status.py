@@ -5,7 +5,7 @@ Must not: decide what happens next; only the progress deadline may give an updat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,8 @@ from kube.objects import parse_time
 from rollouts.engine import conditions as condition
 from rollouts.engine.steps import kind_of
 from rollouts.rollout.draft import Draft
-from rollouts.rollout.progress import abort_for_deadline
+from rollouts.rollout.progress import BACKGROUND_RUN, BAD_VERDICTS, FAILED, STEP_RUN, abort_for_deadline
+from rollouts.rollout.retries import outlook
 from rollouts.rollout.snapshot import ready_since, restarts_of
 
 PROGRESS_FIELDS = ("currentStepIndex", "stableRS", "currentStepHash", "currentPodHash")
@@ -35,6 +36,8 @@ def report(draft: Draft) -> None:
     phase, message = phase_of(draft.rollout, draft.status, routed=draft.settings.routed)
     draft.status["phase"] = phase
     draft.status.pop("message", None)
+    if draft.aborted and (ahead := outlook(draft)):
+        message = f"{message} ({ahead})"
     if message:
         draft.status["message"] = message
     if not draft.status.get("canary"):
@@ -236,10 +239,19 @@ def phase_of(rollout: Mapping[str, Any], status: Mapping[str, Any], *, routed: b
     if spec.get("paused"):
         return "Paused", "manually paused"
     if pauses := status.get("pauseConditions"):
-        return "Paused", str(pauses[0].get("reason", ""))
+        return "Paused", _pause_message(pauses, status)
     if (asked := spec.get("restartAt")) and parse_time(asked) != parse_time(status.get("restartedAt")):
         return "Progressing", "rollout is restarting"
     return _phase_by_counts(spec, status, routed=routed)
+
+
+def _pause_message(pauses: Sequence[Mapping[str, Any]], status: Mapping[str, Any]) -> str:
+    """Return the reason as upstream; a pause that only we make goes first and says which analysis is to blame."""
+    if not any(one.get("reason") == FAILED for one in pauses):
+        return str(pauses[0].get("reason", ""))
+    runs = (((status.get("canary") or {}).get(field)) or {} for field in (STEP_RUN, BACKGROUND_RUN))
+    bad = next((run for run in runs if run.get("status") in BAD_VERDICTS), None)
+    return f"{FAILED}: {bad['name']}: {bad.get('message') or bad['status']}" if bad else FAILED
 
 
 def _phase_by_counts(spec: Mapping[str, Any], status: Mapping[str, Any], *, routed: bool) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from typing import Any
 from kube.plan import Write
 from rollouts.engine.steps import weight_at, weight_before
 from rollouts.rollout.draft import Draft, Order
+from rollouts.rollout.progress import FAILED, paused_for
 from rollouts.rollout.services import (
     can_take_all,
     canary_in_use,
@@ -149,7 +150,10 @@ def _target(draft: Draft) -> Target:
         return _unless_stable_is_gone(draft, Target(0, keep_routes=False))
     if draft.fast_track:
         return _on_fast_track(draft, on_canary)
-    return _unless_stable_is_gone(draft, _on_step(draft))
+    target = _on_step(draft)
+    if paused_for(draft, FAILED):
+        target = replace(target, weight=min(target.weight, on_canary))  # no further than where the analysis failed
+    return _unless_stable_is_gone(draft, target)
 
 
 def _on_canary(draft: Draft) -> int:
