@@ -117,7 +117,11 @@ class Elector:
             except TimeoutError:
                 break
         self._renewed_at = float("-inf")
-        logger.error("%s has lost the lease %s, held by %s now", self._identity, self._ref, self.leader or "nobody")
+        if self.leader in ("", self._identity):
+            reason = f"it could not be renewed for {self._times.renew:g} s, so that another replica may take it"
+        else:
+            reason = f"{self.leader} holds it now"
+        logger.error("%s has lost the lease %s: %s", self._identity, self._ref, reason)
 
     async def _try(self) -> bool:
         """Take or renew the lease; False when somebody else has it or the server cannot be asked."""

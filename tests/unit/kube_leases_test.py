@@ -114,6 +114,16 @@ async def test_who_cannot_renew_may_not_write_before_anybody_else_may(fault: Fau
         assert len(first.stopped) == 1
 
 
+async def test_a_lost_lease_is_told_with_the_reason_and_never_as_held_by_the_loser(caplog: pytest.LogCaptureFixture) -> None:
+    async with cluster() as scene:
+        first = Replica(scene, "one")
+        await asyncio.sleep(5)
+        scene.server.faults.set(Fault(action="drop-before", user="one"))
+        await asyncio.wait([first.task])
+        told = [record.getMessage() for record in caplog.records if "has lost the lease" in record.getMessage()]
+        assert told == [f"one has lost the lease {REF}: it could not be renewed for 10 s, so that another replica may take it"]
+
+
 async def test_a_process_that_was_frozen_past_the_deadline_may_not_write_when_it_wakes() -> None:
     """Nothing has run that could have noticed: the guard asks the clock itself."""
     async with cluster() as scene:
