@@ -13,6 +13,8 @@ INSTANCE_ID = "argo-rollouts.argoproj.io/controller-instance-id"
 POD_DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 RESTART_SURGE = "rollouts/restart-surge"
 """On a ReplicaSet that has a pod more than it is to have, for as long as a restart needs it."""
+RETRIES = "rollouts/retries"
+"""On a ReplicaSet: how often its revision was tried again by itself, and which abort that answered."""
 ROLLOUT_TYPE = "rollout-type"
 STEP_INDEX = "step-index"
 
