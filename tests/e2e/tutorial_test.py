@@ -1,4 +1,4 @@
-"""The tutorial works as printed: its commands are run in order, and what it shows of their output is there."""
+"""The tutorial and the page about the sandbox work as printed: the commands do, in order, what is shown of their output."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TUTORIAL = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 END = "--- end of block"
 
 
 @dataclass(frozen=True)
 class Step:
-    """Commands, and the lines that the tutorial shows of their output."""
+    """Commands, and the lines that the page shows of their output."""
 
     commands: str
     shown: tuple[str, ...] = ()
@@ -54,8 +53,9 @@ def plain(text: str) -> str:
 @pytest.mark.slow
 @pytest.mark.usefixtures("with_prometheus")
 @pytest.mark.timeout(240)
-def test_the_commands_of_the_tutorial_do_what_it_says(environment: dict[str, str], tmp_path: Path) -> None:
-    told = steps(TUTORIAL.read_text())
+@pytest.mark.parametrize("page", ["tutorial", "sandbox"])
+def test_the_commands_of_a_page_do_what_it_says(environment: dict[str, str], tmp_path: Path, page: str) -> None:
+    told = steps((ROOT / "docs" / f"{page}.md").read_text())
     assert len(told) > 8
     folder = tmp_path / "checkout"
     folder.mkdir()
