@@ -12,12 +12,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
+from analysis.run.verdicts import why
 from kube.client import Client
 from kube.config import connect, load
 from kube.kinds import ROLLOUT, ObjectRef
 from kube.requests import JSON_PATCH
 from rollouts.demo.applying import apply
-from rollouts.demo.scene import Scene, outcome_of, why
+from rollouts.demo.scene import Scene, outcome_of
 from rollouts.demo.script import Act, Outcome, Script
 from rollouts.demo.story import Happening, Sample, What
 from rollouts.demo.summary import Performance, Summary, summarise

@@ -5,17 +5,14 @@ Pure: raw objects in, plain values out. Must not: watch, or format for the scree
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kube.objects import Object, annotations_of, is_controlled_by, name_of, uid_of
+from kube.objects import Object, annotations_of, is_controlled_by, uid_of
 from rollouts.cli.phases import client_phase
 from rollouts.demo.script import Outcome
 from rollouts.engine.names import REVISION
-
-NUMBER = re.compile(r"-?\d+\.\d+(?:[eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,65 +100,3 @@ def outcome_of(scene: Scene, image: str) -> Outcome | None:
 def _stable_is_whole(scene: Scene) -> bool:
     available = int(scene.status.get("availableReplicas") or 0)
     return available >= int(scene.rollout["spec"].get("replicas") or 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
-    """One measurement of one metric."""
-
-    run: str
-    metric: str
-    number: int
-    """Counted from 1 within its metric."""
-    phase: str
-    value: str
-    message: str
-    condition: str
-    """What the value is judged by."""
-
-    @property
-    def text(self) -> str:
-        """One line about it."""
-        verdict = f"{self.phase}: {self.message}" if self.message else self.phase
-        return f"{self.metric} = {self.value or '-'} (wanted: {self.condition or 'any value'}): {verdict}"
-
-
-def measurements_of(run: Object) -> Iterator[Measurement]:
-    """Yield the finished measurements of an AnalysisRun."""
-    conditions = {str(metric["name"]): str(metric.get("successCondition") or "") for metric in run["spec"].get("metrics") or ()}
-    for result in (run.get("status") or {}).get("metricResults") or ():
-        metric = str(result["name"])
-        for number, one in enumerate(result.get("measurements") or (), 1):
-            if one.get("phase") not in (None, "", "Pending", "Running"):
-                yield Measurement(
-                    run=name_of(run),
-                    metric=metric,
-                    number=number,
-                    phase=str(one["phase"]),
-                    value=rounded(str(one.get("value") or "")),
-                    message=str(one.get("message") or ""),
-                    condition=conditions.get(metric, ""),
-                )
-
-
-def why(run: Object) -> str:
-    """Say in one sentence why an AnalysisRun did not succeed: metric, values, condition; empty when it did."""
-    limits = {str(metric["name"]): metric.get("failureLimit", 0) for metric in run["spec"].get("metrics") or ()}
-    for result in (run.get("status") or {}).get("metricResults") or ():
-        metric, phase = str(result["name"]), result.get("phase")
-        found = [one for one in measurements_of(run) if one.metric == metric and one.phase == phase]
-        if phase == "Failed" and found:
-            values = ", then ".join(one.value for one in found)
-            return f"{metric} was {values}, but must be {found[0].condition} (failed {len(found)} times, allowed: {limits[metric]})"
-        if phase in ("Error", "Inconclusive") and found:
-            return f"{metric} could not be judged: {found[-1].message or phase}"
-    return str((run.get("status") or {}).get("message") or "")
-
-
-def rounded(text: str) -> str:
-    """Shorten the numbers in a text to three places.
-
-    >>> rounded("[0.6666666666666666]")
-    '[0.667]'
-    """
-    return NUMBER.sub(lambda found: f"{float(found.group()):.3f}", text)

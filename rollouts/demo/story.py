@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from analysis.run.verdicts import measurements_of, why
 from kube.objects import Object, name_of
-from rollouts.demo.scene import Scene, measurements_of, why
+from rollouts.demo.scene import Scene
 from rollouts.engine.steps import describe
 
 

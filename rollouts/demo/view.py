@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import NamedTuple
 
+from analysis.run.verdicts import measurements_of
 from rollouts.cli.info import rollout_info
 from rollouts.cli.tree import rollout_text
-from rollouts.demo.scene import Scene, measurements_of
+from rollouts.demo.scene import Scene
 from rollouts.demo.story import Happening, Sample, What
 from rollouts.demo.summary import ActSummary, Summary, shares
 

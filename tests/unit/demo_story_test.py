@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from rollouts.demo.scene import Scene, measurements_of, outcome_of, why
+from analysis.run.verdicts import measurements_of, why
+from rollouts.demo.scene import Scene, outcome_of
 from rollouts.demo.script import Outcome
 from rollouts.demo.story import What, happenings
 
