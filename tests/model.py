@@ -49,6 +49,8 @@ class World:
     events: list[str] = field(default_factory=list)
     plans: list[Plan] = field(default_factory=list)
     status_writes: int = 0
+    status_due_since: dict[str, datetime] = field(default_factory=dict)
+    """Since when the status of a Rollout differs that may wait for company."""
     after_write: Callable[[], None] = lambda: None
     """Called after each write of the controller, before the next."""
     _serial: Iterable[int] = field(default_factory=lambda: itertools.count(1))
@@ -159,15 +161,26 @@ class World:
             if left is not None:
                 left -= len(stage.writes)
                 if left <= 0:
+                    self.status_due_since.pop(name, None)  # a process remembers it, another one does not
                     return wanted
             self._tell(stage.events)
-        stored = self.status(name)
-        if wanted.status is not None and dict(wanted.status) != stored:
+        if self._writes_status(wanted, name):
             self.status_writes += 1
             self.log.append("status")
-            self._store(ROLLOUT, {**self.rollout(name), "status": copy.deepcopy(dict(wanted.status))})
+            self._store(ROLLOUT, {**self.rollout(name), "status": copy.deepcopy(dict(wanted.status or {}))})
         self._tell(wanted.events)
         return wanted
+
+    def _writes_status(self, wanted: Plan, name: str) -> bool:
+        """Tell whether the status goes out now: not while it is the same, nor while it may wait for company."""
+        if wanted.status is None or dict(wanted.status) == self.status(name):
+            self.status_due_since.pop(name, None)
+            return False
+        since = self.status_due_since.setdefault(name, self.now)
+        if not wanted.events and self.now < since + wanted.status_may_wait:
+            return False
+        del self.status_due_since[name]
+        return True
 
     def _tell(self, events: Sequence[Event]) -> None:
         self.events += [f"{event.reason}: {event.message}" for event in events]
@@ -182,8 +195,11 @@ class World:
             moved = self.play_pods()
             if watch:
                 watch()
-            if len(self.log) == before and not moved:
+            if len(self.log) > before or moved:
+                continue
+            if name not in self.status_due_since:
                 return wanted
+            self.status_due_since[name] = datetime.min.replace(tzinfo=UTC)  # it has waited long enough
         raise AssertionError(f"not settled after {limit} rounds; last plan: {self.plans[-1]}")
 
     def wait(self, seconds: float, name: str = "shop") -> Plan:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from kube.kinds import DESTINATION_RULE, INGRESS, SERVICE, VIRTUAL_SERVICE, Kind
+from kube.objects import Object, annotations_of, name_of
 from tests.model import World
 
 SERVICES = """
@@ -56,6 +59,22 @@ kind: Service
 metadata: {name: shop}
 spec: {selector: {app: shop}, ports: [{port: 80}]}
 """
+MESH_OF_HOSTS = (
+    SERVICES
+    + """
+---
+apiVersion: networking.istio.io/v1beta1
+kind: VirtualService
+metadata: {name: shop}
+spec:
+  hosts: [shop.local]
+  http:
+  - name: primary
+    route:
+    - {destination: {host: shop}, weight: 100}
+    - {destination: {host: shop-canary}, weight: 0}
+"""
+)
 NGINX: dict[str, Any] = {
     "stableService": "shop",
     "canaryService": "shop-canary",
@@ -69,6 +88,38 @@ ISTIO: dict[str, Any] = {
         }
     }
 }
+
+ISTIO_HOSTS: dict[str, Any] = {
+    "stableService": "shop",
+    "canaryService": "shop-canary",
+    "trafficRouting": {"istio": {"virtualService": {"name": "shop", "routes": ["primary"]}}},
+}
+ROUTINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "nginx": (f"{SERVICES}---{INGRESS_YAML}", NGINX),
+    "istio, split by hosts": (MESH_OF_HOSTS, ISTIO_HOSTS),
+    "istio, split by subsets": (MESH, ISTIO),
+}
+"""What each way of routing needs in the cluster, and what it is as a canary strategy."""
+HASH = "rollouts-pod-template-hash"
+
+
+def canary_weight(objects: Callable[[Kind], Iterable[Object]]) -> int:
+    """Return the share of 100 that the router sends to the canary."""
+    for service in objects(VIRTUAL_SERVICE):
+        return int(service["spec"]["http"][0]["route"][1].get("weight") or 0)
+    found = [one for one in objects(INGRESS) if name_of(one).endswith("-canary")]
+    return int(annotations_of(found[0])["nginx.ingress.kubernetes.io/canary-weight"]) if found else 0
+
+
+def destinations(objects: Callable[[Kind], Iterable[Object]]) -> dict[str, tuple[int, str | None]]:
+    """Return for stable and canary how many of 100 are sent there, and the hash of their pods; None for any pods."""
+    canary = canary_weight(objects)
+    shares = {"stable": 100 - canary, "canary": canary}
+    for rule in objects(DESTINATION_RULE):
+        subsets = {one["name"]: one["labels"].get(HASH) for one in rule["spec"]["subsets"]}
+        return {side: (share, subsets[side]) for side, share in shares.items()}
+    services = {name_of(one): one["spec"]["selector"].get(HASH) for one in objects(SERVICE)}
+    return {"stable": (shares["stable"], services["shop"]), "canary": (shares["canary"], services["shop-canary"])}
 
 
 def routed_rollout(steps: list[dict[str, Any]], canary: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -96,6 +147,16 @@ def nginx_shop(steps: list[dict[str, Any]], *, deployed: bool = True, replicas: 
     world.put(routed_rollout(steps, {**NGINX, **canary}, replicas=replicas))
     if deployed:
         world.settle()
+    return world
+
+
+def shop_behind(router: str, steps: list[dict[str, Any]], *, replicas: int = 10, **canary: Any) -> World:
+    """A shop behind a way of routing of `ROUTINGS`, deployed."""
+    objects, strategy = ROUTINGS[router]
+    world = World()
+    world.apply(objects)
+    world.put(routed_rollout(steps, {**strategy, **canary}, replicas=replicas))
+    world.settle()
     return world
 
 

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from kube.kinds import POD, REPLICA_SET, ROLLOUT, SERVICE
+from kube.kinds import POD, REPLICA_SET, ROLLOUT
 from kube.objects import format_time
 from kube.plan import Plan
 from rollouts.rollout.snapshot import ReplicaSet
 from tests.model import World
-from tests.shops import nginx_shop
+from tests.shops import ROUTINGS, destinations, shop_behind
 
 IMAGES = ("shop:1", "shop:2", "shop:3", "shop:4")
 WEIGHTS = st.lists(st.sampled_from((0, 5, 20, 50, 80, 100)), min_size=1, max_size=3)
@@ -28,10 +28,16 @@ class Histories(RuleBasedStateMachine):
 
     world: World
 
-    @initialize(weights=WEIGHTS, dynamic=st.booleans(), replicas=st.sampled_from((1, 3, 10)), slow=st.booleans())
-    def deploy(self, weights: list[int], *, dynamic: bool, replicas: int, slow: bool) -> None:
+    @initialize(
+        router=st.sampled_from(sorted(ROUTINGS)),
+        weights=WEIGHTS,
+        dynamic=st.booleans(),
+        replicas=st.sampled_from((1, 3, 10)),
+        slow=st.booleans(),
+    )
+    def deploy(self, router: str, weights: list[int], *, dynamic: bool, replicas: int, slow: bool) -> None:
         steps = [step for weight in weights for step in ({"setWeight": weight}, {"pause": {"duration": 30}})]
-        self.world = nginx_shop(steps, replicas=replicas, dynamicStableScale=dynamic)
+        self.world = shop_behind(router, steps, replicas=replicas, dynamicStableScale=dynamic)
         self.world.settle()
         self.world.after_write = self.nobody_is_sent_to_nothing
         self.world.ready_after = timedelta(seconds=5 if slow else 0)
@@ -93,16 +99,13 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def nobody_is_sent_to_nothing(self) -> None:
         """Whoever has weight has available pods behind the Service it stands for."""
-        weight = self.world.weight()
-        if weight > 0:
-            assert self._available_behind("shop-canary"), f"{weight} is sent to a canary without available pods"
-        if weight < 100 and self.world.status().get("stableRS"):
-            assert self._available_behind("shop"), "the rest is sent to a stable version without available pods"
+        for side, (share, version) in destinations(self.world.all).items():
+            if share and (side == "canary" or self.world.status().get("stableRS")):
+                assert self._available(version), f"{share} of 100 are sent to {side}, which has no available pods"
 
-    def _available_behind(self, service: str) -> int:
-        wanted = self.world.get(SERVICE, service)["spec"]["selector"].get("rollouts-pod-template-hash")
+    def _available(self, version: str | None) -> int:
         sets = [ReplicaSet(one) for one in self.world.all(REPLICA_SET)]
-        return sum(one.available for one in sets if wanted in (None, one.hash))
+        return sum(one.available for one in sets if version in (None, one.hash))
 
     def teardown(self) -> None:
         """When everything calms down the wanted version is everybody's, and nothing is left to do."""
@@ -119,7 +122,7 @@ class Histories(RuleBasedStateMachine):
         replicas = rollout["spec"]["replicas"]
         assert world.status()["phase"] == "Healthy", world.status()
         assert {one: count for one, count in world.sizes().items() if count} == {image: replicas}
-        assert (world.weight(), world.selected("shop")) == (0, image)
+        assert destinations(world.all)["stable"] == (100, world.status()["stableRS"])
         assert len(world.all(POD)) == replicas
         assert world.status().get("restartedAt") == rollout["spec"].get("restartAt")
         assert nothing_to_do(world.plan(), world)
