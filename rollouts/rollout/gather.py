@@ -97,7 +97,7 @@ def indices(readings: Readings) -> Mapping[Kind, Mapping[str, Index]]:
 
 _POD_METADATA = frozenset(("name", "namespace", "uid", "resourceVersion", "labels", "annotations", "ownerReferences"))
 _POD_METADATA |= {"creationTimestamp", "deletionTimestamp"}
-_POD_STATUS = frozenset({"phase", "conditions", "containerStatuses"})
+_POD_STATUS = frozenset({"phase", "conditions", "containerStatuses", "initContainerStatuses"})
 
 
 def slim_pod(pod: Object) -> Object:

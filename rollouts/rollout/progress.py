@@ -13,8 +13,9 @@ from rollouts.engine.names import STEP_INDEX
 from rollouts.engine.steps import Step, describe, kind_of, pause_duration
 from rollouts.rollout.draft import Draft
 from rollouts.rollout.extensions import pauses_on_failure
+from rollouts.rollout.pod_trouble import pod_trouble
 from rollouts.rollout.services import serves_another
-from rollouts.rollout.snapshot import available_at, waiting_reason
+from rollouts.rollout.snapshot import available_at
 from rollouts.rollout.targets import at_wanted_counts, enough_available, step_split, wanted_counts
 
 PAUSE_STEP = "CanaryPauseStep"
@@ -222,7 +223,7 @@ def _pods_are_there(draft: Draft) -> bool:
 def _stuck(draft: Draft) -> str:
     """Say what keeps a pod of the new version from running, and wake up when one becomes available by time."""
     for pod in draft.snapshot.pods_of(draft.new):
-        if reason := waiting_reason(pod):
+        if reason := pod_trouble(pod):
             return f" ({name_of(pod)}: {reason})"
         ready = available_at(pod, draft.settings.min_ready)
         if ready and ready > draft.now:

@@ -133,17 +133,6 @@ def restarts_of(pod: Object) -> int:
     return sum(int(one.get("restartCount") or 0) for one in (pod.get("status") or {}).get("containerStatuses") or ())
 
 
-def waiting_reason(pod: Object) -> str | None:
-    """Say why a container of a pod does not run: `reason: message`; None when none is stuck."""
-    stuck = ("CrashLoopBackOff", "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError")
-    for status in (pod.get("status") or {}).get("containerStatuses") or ():
-        waiting = (status.get("state") or {}).get("waiting") or {}
-        if waiting.get("reason") in stuck:
-            message = waiting.get("message")
-            return f"{waiting['reason']}: {message}" if message else str(waiting["reason"])
-    return None
-
-
 def available_at(pod: Object, min_ready: timedelta) -> datetime | None:
     """Return the moment a ready pod counts as available; None while it is not ready."""
     since = ready_since(pod)
