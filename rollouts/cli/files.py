@@ -1,38 +1,76 @@
-"""Reading manifests from files, or from standard input as `-`.
+"""Manifests from files, folders, or from standard input as `-`.
 
-Must not: judge what is in them.
+Must not: judge what is in them; manifests.py reads the syntax.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rollouts.cli.patches import Refused
 
+if TYPE_CHECKING:
+    from rollouts.cli.manifests import Document
+
 LARGEST_BYTES = 16 * 1024 * 1024
+SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def documents(path: str) -> list[Any]:
-    """Return the documents of a YAML or JSON file; empty ones are left out, `List`s are taken apart.
+    """Return the objects of a YAML or JSON file; empty documents are left out, `List`s are taken apart.
 
     Raises:
-        Refused: the file cannot be read or is no YAML.
+        Refused: the file cannot be read or is no manifest; the text says in which line.
     """
-    import yaml
+    return [one.content for one in read(path)]
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+def read(path: str) -> list[Document]:
+    """Return the objects of a file with the places they came from.
+
+    Raises:
+        Refused: as for `documents`.
+    """
+    from rollouts.cli.manifests import BadManifest, parse
+
     try:
-        text = sys.stdin.read(LARGEST_BYTES) if path == "-" else Path(path).read_text("utf-8")
-        found = [one for one in yaml.load_all(text, Loader=loader) if one is not None]
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{path} cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise Refused(f"{path} is no YAML: {error}") from error
-    return [item for one in found for item in (_items(one) if isinstance(one, dict) else [one])]
+        text = _text(path)
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise Refused(f"{path} cannot be read: it is no UTF-8 text") from error
+    if len(text) > LARGEST_BYTES:
+        raise Refused(f"{path} is larger than {LARGEST_BYTES // 1024 // 1024} MiB; no manifest is")
+    try:
+        return parse(text, "standard input" if path == "-" else path)
+    except BadManifest as error:
+        raise Refused(str(error)) from error
 
 
-def _items(document: dict[str, Any]) -> list[Any]:
-    items = document.get("items")
-    return items if document.get("kind") == "List" and isinstance(items, list) else [document]
+def _text(path: str) -> str:
+    if path == "-":
+        return sys.stdin.read(LARGEST_BYTES + 1)
+    with Path(path).open(encoding="utf-8") as file:
+        return file.read(LARGEST_BYTES + 1)
+
+
+def together(path: str) -> list[list[str]]:
+    """Return the files that a path means, those that are applied together in one group: each folder's own.
+
+    Folders are searched to the bottom for YAML and JSON; hidden ones are left out. What is no folder is a file.
+
+    Raises:
+        Refused: a folder holds no such file.
+    """
+    if path == "-" or not Path(path).is_dir():
+        return [[path]]
+    groups: dict[Path, list[str]] = {}
+    for found in sorted(Path(path).rglob("*")):
+        hidden = any(part.startswith(".") for part in found.relative_to(path).parts)
+        if found.suffix.lower() in SUFFIXES and found.is_file() and not hidden:
+            groups.setdefault(found.parent, []).append(str(found))
+    if not groups:
+        raise Refused(f"{path} holds no {', '.join(SUFFIXES)} file")
+    return list(groups.values())

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 _LEAST_LIKENESS = 0.75
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """Return the known word that is nearest, whatever its case; empty when none is near.
+def closest(word: str, known: Iterable[str], *, least: float = _LEAST_LIKENESS) -> str:
+    """Return the known word that is nearest, whatever its case; empty when none is as like as `least` (1 is equal).
 
     >>> closest("Rolout", ["Rollout", "Service"]), closest("setweight", ["setWeight", "pause"]), closest("web", ["rollout"])
     ('Rollout', 'setWeight', '')
@@ -19,5 +19,5 @@ def closest(word: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     by_lower = {one.lower(): one for one in sorted(known, reverse=True)}
-    found = get_close_matches(word.lower(), by_lower, n=1, cutoff=_LEAST_LIKENESS)
+    found = get_close_matches(word.lower(), by_lower, n=1, cutoff=least)
     return by_lower[found[0]] if found else ""

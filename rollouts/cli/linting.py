@@ -1,109 +1,205 @@
-"""Checking Rollouts without a cluster: fields nobody knows, specs that make no sense, references within one file.
+"""Checking Rollouts without a cluster: fields nobody knows, specs that make no sense, references within what is applied together.
 
-What a file does not contain is taken to be in the cluster already. Must not: read files or print.
+What the files do not contain is taken to be in the cluster already. Must not: read files or print.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from analysis.errors import TemplateNotFound
+from analysis.errors import InvalidAnalysis, TemplateNotFound
 from analysis.run.validation import validate_template
 from analysis.templates import collect, references
 from crds.manifests import custom_resource_definitions
-from kube.kinds import ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE, ROLLOUT
-from kube.objects import Object, key_of
-from rollouts.rollout.gather import KINDS, Stores, gather
+from kube.kinds import (
+    ANALYSIS_RUN,
+    ANALYSIS_TEMPLATE,
+    CLUSTER_ANALYSIS_TEMPLATE,
+    DESTINATION_RULE,
+    EXPERIMENT,
+    INGRESS,
+    ROLLOUT,
+    SERVICE,
+    VIRTUAL_SERVICE,
+    Kind,
+)
+from kube.objects import Key, Object, key_of
+from rollouts.cli.guessing import closest
+from rollouts.cli.manifests import Document
+from rollouts.cli.spelling import unknown_fields, unknown_kind
+from rollouts.rollout.gather import Stores, gather
+from rollouts.rollout.notes import notes
 from rollouts.rollout.problems import Problem, invalid_text
 from rollouts.rollout.references import SERVED, analyses_of, missing_references, routing_specs
 from rollouts.rollout.settings import Settings
 from rollouts.rollout.snapshot import Snapshot
+from rollouts.rollout.unserved import UNSERVED_KINDS
 from rollouts.rollout.validation import validate
 from routers import ROUTERS
 from routers.base import InvalidRouting, MissingObject
 
 GROUP = "argoproj.io"
+_NEEDED = (ROLLOUT, SERVICE, INGRESS, VIRTUAL_SERVICE, DESTINATION_RULE, ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE)
+"""What references lead to; nothing else of a file matters."""
+_KNOWN = (*_NEEDED, ANALYSIS_RUN, EXPERIMENT)
+_TEMPLATES = (ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE)
 
 
-def lint(documents: Sequence[Object]) -> list[str]:
-    """Return what is wrong with the objects of a file, one sentence each; empty when all of them can be applied."""
-    schemas = {
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to tell about an object, and where it stands."""
+
+    document: Document
+    text: str
+    path: str = ""
+
+    def __str__(self) -> str:
+        """Text for people: file, line and sentence."""
+        return f"{self.document.place(self.path)}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found in files that are applied together: what is wrong, and what is merely worth knowing."""
+
+    problems: tuple[Finding, ...]
+    notes: tuple[Finding, ...]
+
+    @property
+    def wrong(self) -> int:
+        """How many objects have a problem."""
+        return len({id(one.document) for one in self.problems})
+
+
+def lint(documents: Sequence[Document]) -> Report:
+    """Return what is to be said about objects that are applied together; no problems when all of them can be applied."""
+    problems = [finding for one in documents for finding in _by_itself(one)]
+    broken = {id(one.document) for one in problems}
+    stores, by_key = Stores.empty(), {}
+    for document in documents:
+        if isinstance(document.content, Mapping) and not _shape(document.content):
+            for kind, key in _store(stores, document.content):
+                by_key[kind, key] = document
+    sound = {where: document for where, document in by_key.items() if id(document) not in broken}
+    rollouts = [(stores, key, document) for (kind, key), document in sound.items() if kind == ROLLOUT]
+    problems += [finding for one in rollouts for finding in _rollout_problems(*one)]
+    told = {one.text for one in problems}
+    for (kind, key), document in sound.items():
+        found = _template_problems(stores, kind, document, key=key)
+        problems += [one for one in found if not any(one.text in text for text in told)]
+    broken = {id(one.document) for one in problems}
+    notes = [finding for one in rollouts if id(one[2]) not in broken for finding in _notes(*one)]
+    return Report(tuple(problems), (*notes, *_unserved_kinds(documents)))
+
+
+def _by_itself(document: Document) -> Iterator[Finding]:
+    """Yield what is wrong with the shape and the names of an object, whatever its kind."""
+    problem = _shape(document.content) or unknown_kind(document.content, _KNOWN)
+    if problem:
+        yield Finding(document, problem)
+        return
+    schema = _schemas().get(document.content["kind"]) if _group(document.content) == GROUP else None
+    if schema is None:
+        return
+    title = _title(document.content)
+    if not isinstance(document.content.get("spec"), Mapping):
+        yield Finding(document, f"{title}: spec must be an object", "spec")
+    for path, text in unknown_fields(document.content, schema):
+        yield Finding(document, f"{title}: {text}", path)
+
+
+@cache
+def _schemas() -> Mapping[str, Mapping[str, Any]]:
+    return {
         one["spec"]["names"]["kind"]: one["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
         for one in custom_resource_definitions()
     }
-    found: list[str] = []
-    stores = Stores.empty()
-    for at, document in enumerate(documents):
-        problem = _shape(document, at)
-        if problem:
-            found.append(problem)
-            continue
-        if str(document["apiVersion"]).partition("/")[0] == GROUP and document["kind"] in schemas:
-            found += [
-                f'{document["kind"]} "{document["metadata"]["name"]}": {one}'
-                for one in unknown_fields(document, schemas[document["kind"]])
-            ]
-        _store(stores, document)
-    if found:
-        return found
-    found = [text for rollout in stores[ROLLOUT].all() for text in _rollout_problems(rollout, stores)]
-    return found or list(_template_problems(stores))
 
 
-def _template_problems(stores: Stores) -> Iterator[str]:
-    """Yield what is wrong with templates by themselves, for files in which no Rollout uses them."""
-    for kind in (ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE):
-        for template in stores[kind].all():
-            yield from validate_template(template, for_background=True, served=SERVED)
+def _group(document: Mapping[str, Any]) -> str:
+    return str(document["apiVersion"]).rpartition("/")[0]
 
 
-def _shape(document: object, at: int) -> str:
+def _title(document: Mapping[str, Any]) -> str:
+    metadata = document["metadata"]
+    return f'{document["kind"]} "{metadata.get("name") or metadata.get("generateName")}"'
+
+
+def _shape(document: object) -> str:
     """Say why a document is no Kubernetes object; empty when it is one."""
     if not isinstance(document, Mapping):
-        return f"document {at + 1}: must be an object"
+        return "must be an object"
+    missing = [key for key in ("apiVersion", "kind") if not isinstance(document.get(key), str)]
+    if missing:
+        near = closest(missing[0], [str(key) for key in document])
+        return f"needs {' and '.join(missing)}" + (f"; is {near} misspelt?" if near and near not in missing else "")
     metadata = document.get("metadata")
-    if not all(isinstance(document.get(key), str) for key in ("apiVersion", "kind")):
-        return f"document {at + 1}: needs apiVersion and kind"
-    if not isinstance(metadata, Mapping) or not isinstance(metadata.get("name"), str):
-        return f"document {at + 1}: a {document['kind']} needs metadata.name"
+    if document["apiVersion"].startswith("kustomize.config.k8s.io/") and metadata is None:
+        return ""
+    if not isinstance(metadata, Mapping) or not (_is_name(metadata.get("name")) or _is_name(metadata.get("generateName"))):
+        return f"a {document['kind']} needs metadata.name"
+    if not isinstance(metadata.get("namespace"), str | None):
+        return f"{_title(document)}: metadata.namespace must be a string"
+    for field in ("labels", "annotations"):
+        entries = metadata.get(field)
+        if entries is not None and not (isinstance(entries, Mapping) and all(isinstance(one, str) for one in entries.values())):
+            return f"{_title(document)}: metadata.{field} must be an object with strings; put numbers and true or false in quotes"
     return ""
 
 
-def _store(stores: Stores, document: Object) -> None:
-    for kind in KINDS:
-        if document["kind"] == kind.name and document["apiVersion"].partition("/")[0] in (kind.group, kind.version):
-            namespace = (document["metadata"].get("namespace") or "default") if kind.namespaced else ""
-            stores[kind].put({**document, "metadata": {**document["metadata"], "namespace": namespace}})
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
-def unknown_fields(value: Any, schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Yield the fields that a structural schema does not know: typing errors that the API server would drop silently."""
-    if isinstance(value, list):
-        for at, element in enumerate(value):
-            yield from unknown_fields(element, schema.get("items") or {}, f"{path}[{at}]")
-    if not isinstance(value, Mapping):
-        return
-    properties, more = schema.get("properties") or {}, schema.get("additionalProperties")
-    free = schema.get("x-kubernetes-preserve-unknown-fields") or more is True or not (properties or more)
-    for key, child in value.items():
-        place = f"{path}.{key}" if path else str(key)
-        if key in properties:
-            yield from unknown_fields(child, properties[key], place)
-        elif isinstance(more, Mapping):
-            yield from unknown_fields(child, more, place)
-        elif not free:
-            yield f'unknown field "{place}"'
+def _store(stores: Stores, document: Object) -> Iterator[tuple[Kind, Key]]:
+    """Put an object where references look for it; yield kind and key if anything may refer to it."""
+    for kind in _NEEDED:
+        if document["kind"] == kind.name and _group(document) == kind.group:
+            metadata = document["metadata"]
+            place = {
+                "name": metadata.get("name") or metadata["generateName"],
+                "namespace": (metadata.get("namespace") or "default") if kind.namespaced else "",
+            }
+            kept = {field: metadata[field] for field in ("labels", "annotations") if field in metadata}
+            stored = {**document, "metadata": {**kept, **place}}
+            stores[kind].put(stored)
+            yield kind, key_of(stored)
 
 
-def _rollout_problems(rollout: Object, stores: Stores) -> Iterator[str]:
+def _template_problems(stores: Stores, kind: Kind, document: Document, *, key: Key) -> Iterator[Finding]:
+    """Yield what is wrong with a template by itself."""
+    template = stores[kind].get(*key) if kind in _TEMPLATES else None
+    if template is not None:
+        for text in validate_template(template, for_background=True, served=SERVED):
+            yield Finding(document, text, "spec")
+
+
+def _unserved_kinds(documents: Sequence[Document]) -> Iterator[Finding]:
+    for document in documents:
+        if not _shape(document.content) and _group(document.content) == GROUP and document.content["kind"] in UNSERVED_KINDS:
+            yield Finding(document, f"{_title(document.content)}: this kind can be stored, but nothing acts on it")
+
+
+def _rollout_problems(stores: Stores, key: Key, document: Document) -> Iterator[Finding]:
+    rollout = stores[ROLLOUT].get(*key)
+    assert rollout is not None
     problems = validate(rollout)
     if not problems:
-        snapshot = gather(stores, key_of(rollout))
+        snapshot = gather(stores, key)
         assert snapshot is not None
         problems = list(_references(snapshot))
-    if problems:
-        yield invalid_text(rollout["metadata"]["name"], problems)
+    for problem in problems:
+        yield Finding(document, invalid_text(key[1], [problem]), problem.field)
+
+
+def _notes(stores: Stores, key: Key, document: Document) -> Iterator[Finding]:
+    snapshot = gather(stores, key)
+    assert snapshot is not None
+    for note in notes(snapshot, Settings.of(snapshot.rollout)):
+        yield Finding(document, f"{_title(document.content)}: {note}", note.field)
 
 
 def _references(snapshot: Snapshot) -> Iterator[Problem]:
@@ -136,4 +232,6 @@ def _has_templates(snapshot: Snapshot, analysis: Mapping[str, Any]) -> bool:
         collect(references(analysis), snapshot.template)
     except TemplateNotFound:
         return False
+    except InvalidAnalysis:
+        return True  # a problem of a template that is here
     return True

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from rollouts.cli.linting import lint, unknown_fields
+from rollouts.cli.linting import Report
+from rollouts.cli.linting import lint as lint_documents
+from rollouts.cli.manifests import Document
+from rollouts.cli.spelling import unknown_fields
 
 ACCEPTANCE = Path(__file__).parents[3] / "shared" / "acceptance" / "rollouts"
 
@@ -26,6 +29,16 @@ def shop(*, canary: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]
             **spec,
         },
     }
+
+
+def lint(documents: list[Any]) -> list[str]:
+    """Return the problems of objects of one file."""
+    return [str(one) for one in report(documents).problems]
+
+
+def report(documents: list[Any]) -> Report:
+    """Return everything that is said about objects of one file."""
+    return lint_documents([Document(one, "shop.yaml") for one in documents])
 
 
 NGINX = {
@@ -63,6 +76,11 @@ def template(**metric: Any) -> dict[str, Any]:
         pytest.param([shop(canary=NGINX)], id="references to what is not in the file"),
         pytest.param([shop(canary=NGINX), ingress("stable"), template()], id="references that fit"),
         pytest.param([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "anything": 1}], id="a foreign kind"),
+        pytest.param(
+            [{"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": {"name": "x"}}], id="a sister project's"
+        ),
+        pytest.param([{"apiVersion": "rollouts.kruise.io/v1", "kind": "Rollout", "metadata": {"name": "x"}}], id="a namesake"),
+        pytest.param([{"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}], id="a kustomization"),
     ],
 )
 def test_good_files_pass(documents: list[Any]) -> None:
@@ -80,8 +98,22 @@ def test_good_files_pass(documents: list[Any]) -> None:
         pytest.param([shop(selector={"matchLabels": {"app": "cart"}})], "selector", id="a selector for other pods"),
         pytest.param([shop(canary=NGINX), ingress("other")], "no rules using service stable", id="an Ingress that leads elsewhere"),
         pytest.param([shop(canary=NGINX), template(count=3)], "interval", id="a template that cannot run"),
-        pytest.param(["text"], "document 1: must be an object", id="a text"),
-        pytest.param([{"kind": "Rollout"}], "needs apiVersion and kind", id="no version"),
+        pytest.param(
+            [shop(canary={"steps": [{"setWieght": 2}]})],
+            'shop.yaml: Rollout "shop": unknown field "spec.strategy.canary.steps[0].setWieght"; did you mean setWeight?',
+            id="a field misspelt, with what was meant",
+        ),
+        pytest.param(
+            [shop() | {"kind": "Rolout"}], "kind Rolout is not known in argoproj.io/v1alpha1; did you mean Rollout?", id="a kind"
+        ),
+        pytest.param([shop() | {"apiVersion": "argoproj.io/v1"}], "write apiVersion: argoproj.io/v1alpha1", id="a version"),
+        pytest.param([shop() | {"apiVersion": "argoprj.io/v1alpha1"}], "write apiVersion: argoproj.io/v1alpha1", id="a group"),
+        pytest.param([ingress("a") | {"kind": "Ingres"}], "did you mean Ingress?", id="a foreign kind misspelt"),
+        pytest.param([{"apiVerison": "v1", "kind": "Pod"}], "needs apiVersion; is apiVerison misspelt?", id="apiVersion misspelt"),
+        pytest.param([shop() | {"spec": []}], 'Rollout "shop": spec must be an object', id="a list for a spec"),
+        pytest.param([shop() | {"metadata": {"name": "shop", "labels": {"a": 1}}}], "put numbers and true", id="a number as label"),
+        pytest.param(["text"], "shop.yaml: must be an object", id="a text"),
+        pytest.param([{"kind": "Rollout"}], "needs apiVersion", id="no version"),
         pytest.param([{"apiVersion": "v1", "kind": "Pod"}], "needs metadata.name", id="no name"),
     ],
 )
@@ -98,7 +130,7 @@ def test_fields_below_a_free_form_object_are_not_judged() -> None:
             "labels": {"additionalProperties": {"type": "string"}},
         }
     }
-    assert list(unknown_fields({"config": {"a": {"b": 1}}, "labels": {"c": "d"}, "e": 1}, schema)) == ['unknown field "e"']
+    assert list(unknown_fields({"config": {"a": {"b": 1}}, "labels": {"c": "d"}, "e": 1}, schema)) == [("e", 'unknown field "e"')]
 
 
 @pytest.mark.skipif(not ACCEPTANCE.exists(), reason="the acceptance manifests are not here")
@@ -112,3 +144,51 @@ def test_the_acceptance_manifests_pass(name: str) -> None:
 def test_a_template_that_no_rollout_of_the_file_uses_is_judged_by_itself() -> None:
     [problem] = lint([template(successCondition="result[0] >== 0.9")])
     assert "metric rate: successCondition cannot be read" in problem
+
+
+def test_one_object_that_is_wrong_does_not_hide_what_is_wrong_with_another() -> None:
+    other = shop(replicas=-1) | {"metadata": {"name": "other"}}
+    found = report([shop(replica=2), other, template(count=3) | {"metadata": {"name": "unused"}}])
+    assert [str(one).partition(":")[2].split(":")[0] for one in found.problems] == [
+        ' Rollout "shop"',
+        ' The Rollout "other" is invalid',
+        " AnalysisTemplate unused",
+    ]
+    assert found.wrong == 3
+
+
+@pytest.mark.parametrize(
+    ("canary", "note"),
+    [
+        pytest.param({"maxSurge": 0, "maxUnavailable": 0}, "0 of 1 pods with maxSurge 0 leaves none to spare", id="both zero"),
+        pytest.param(
+            {"maxSurge": "0%", "maxUnavailable": "10%"}, "10% of 1 pods with maxSurge 0% leaves none", id="rounded to zero"
+        ),
+        pytest.param({"maxSurge": 0}, "25% of 1 pods with maxSurge 0 leaves none", id="the default rounded to zero"),
+        pytest.param({"maxSurge": 0, "maxUnavailable": 1}, "", id="one may go"),
+        pytest.param({"maxUnavailable": 0}, "", id="one may come"),
+    ],
+)
+def test_a_rollout_that_may_neither_add_nor_take_away_pods_is_told_that_one_goes(canary: dict[str, Any], note: str) -> None:
+    found = report([shop(canary=canary)])
+    assert found.problems == ()
+    assert [note in str(one) for one in found.notes] == [True] * bool(note)
+
+
+def test_an_argument_that_no_template_declares_is_mentioned_but_is_no_problem() -> None:
+    analysis = {"templates": [{"templateName": "rate"}], "args": [{"name": "app", "value": "x"}, {"name": "aap", "value": "x"}]}
+    declaring = template(provider={"prometheus": {"address": "http://p", "query": "up{app='{{args.app}}'}"}})
+    declaring["spec"]["args"] = [{"name": "app"}]
+    found = report([shop(canary={"steps": [{"analysis": analysis}]}), declaring])
+    assert found.problems == ()
+    assert [one.text for one in found.notes] == [
+        'Rollout "shop": spec.strategy.canary.steps[0].analysis.args[1]: argument aap is in none of the templates, so it has no '
+        "effect; they declare app"
+    ]
+
+
+def test_a_kind_that_nothing_acts_on_is_mentioned() -> None:
+    experiment = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Experiment", "metadata": {"name": "x"}, "spec": {"templates": []}}
+    found = report([experiment])
+    assert found.problems == ()
+    assert [one.text for one in found.notes] == ['Experiment "x": this kind can be stored, but nothing acts on it']
