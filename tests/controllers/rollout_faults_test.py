@@ -7,7 +7,7 @@ there. When the faults stop, the cluster must be what it is after an update with
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,10 +15,10 @@ import pytest
 import yaml
 from rollout_harness import CONTROLLER, Cluster, running
 
-from kube.kinds import ANALYSIS_RUN, INGRESS, POD, REPLICA_SET, ROLLOUT, SERVICE
-from kube.objects import labels_of, name_of
+from kube.kinds import ANALYSIS_RUN, DESTINATION_RULE, INGRESS, POD, REPLICA_SET, ROLLOUT, SERVICE, VIRTUAL_SERVICE, Kind
+from kube.objects import Object, labels_of, name_of
 from sandbox.apiserver.faults import Fault
-from tests.shops import INGRESS_YAML, NGINX, SERVICES, routed_rollout
+from tests.shops import HASH, ROUTINGS, canary_weight, destinations, routed_rollout
 
 pytestmark = pytest.mark.looptime
 
@@ -36,20 +36,30 @@ STEPS: list[dict[str, Any]] = [
     {"setWeight": 75},
     {"pause": {"duration": 5}},
 ]
-HASH = "rollouts-pod-template-hash"
 
 
-async def deploy(cluster: Cluster) -> None:
+SHOPS = [
+    pytest.param(router, dynamic, id=f"{router}{', dynamic stable scale' if dynamic else ''}")
+    for router in ROUTINGS
+    for dynamic in (False, True)
+]
+
+
+async def deploy(cluster: Cluster, router: str = "nginx", *, dynamic: bool = False) -> None:
     """Have the first version run, with everything that the update will need."""
-    await cluster.apply(SERVICES + "---" + INGRESS_YAML + "---" + TEMPLATE)
-    await cluster.put(yaml.safe_load(yaml.safe_dump(routed_rollout(STEPS, NGINX, replicas=4))))
+    objects, strategy = ROUTINGS[router]
+    canary = {**strategy, "dynamicStableScale": True} if dynamic else strategy
+    await cluster.apply(f"{objects}---{TEMPLATE}")
+    await cluster.put(yaml.safe_load(yaml.safe_dump(routed_rollout(STEPS, canary, replicas=4))))
     await cluster.phase("Healthy")
     await cluster.settled()
 
 
-async def weight(cluster: Cluster) -> int:
-    found = [one for one in await cluster.all(INGRESS) if name_of(one).endswith("-canary")]
-    return int(found[0]["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"]) if found else 0
+async def routing(cluster: Cluster) -> Callable[[Kind], list[Object]]:
+    """Return what decides where users go, as it is now."""
+    kinds = (INGRESS, VIRTUAL_SERVICE, DESTINATION_RULE, SERVICE)
+    objects = {kind: await cluster.all(kind) for kind in kinds}
+    return lambda kind: objects[kind]
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
@@ -59,12 +69,10 @@ def is_ready(pod: Mapping[str, Any]) -> bool:
 
 async def check_users(cluster: Cluster) -> None:
     """Whoever is sent somewhere finds a ready pod there."""
-    canary = await weight(cluster)
     pods = await cluster.all(POD)
-    for service, share in (("shop", 100 - canary), ("shop-canary", canary)):
-        wanted = (await cluster.get(SERVICE, service))["spec"]["selector"].get(HASH)
-        ready = [pod for pod in pods if is_ready(pod) and wanted in (None, labels_of(pod).get(HASH))]
-        assert ready or not share, f"{share} of 100 are sent to Service {service}, which has no ready pod"
+    for side, (share, version) in destinations(await routing(cluster)).items():
+        ready = [pod for pod in pods if is_ready(pod) and version in (None, labels_of(pod).get(HASH))]
+        assert ready or not share, f"{share} of 100 are sent to {side}, which has no ready pod"
 
 
 @asynccontextmanager
@@ -100,7 +108,7 @@ async def outcome(cluster: Cluster) -> dict[str, Any]:
     image_of = {
         labels_of(one)[HASH]: one["spec"]["template"]["spec"]["containers"][0]["image"] for one in await cluster.all(REPLICA_SET)
     }
-    services = {name: (await cluster.get(SERVICE, name))["spec"]["selector"].get(HASH) for name in ("shop", "shop-canary")}
+    ends = destinations(await routing(cluster))
     return {
         "phase": status["phase"],
         "step": status["currentStepIndex"],
@@ -109,8 +117,7 @@ async def outcome(cluster: Cluster) -> dict[str, Any]:
         "pods": sorted(pod["spec"]["containers"][0]["image"] for pod in await cluster.all(POD)),
         "replica sets": len(await cluster.all(REPLICA_SET)),
         "runs": [name_of(run).replace(status["currentPodHash"], "HASH") for run in await cluster.all(ANALYSIS_RUN)],
-        "weight": await weight(cluster),
-        "services": {name: image_of[hash] for name, hash in services.items()},
+        "users": {side: (share, image_of[version or ""]) for side, (share, version) in ends.items()},
         "revision": (await cluster.get(ROLLOUT, "shop"))["metadata"]["annotations"]["rollout.argoproj.io/revision"],
     }
 
@@ -123,8 +130,7 @@ GOOD: dict[str, Any] = {
     "pods": ["shop:2"] * 4,
     "replica sets": 2,
     "runs": ["shop-HASH-2-1"],
-    "weight": 0,
-    "services": {"shop": "shop:2", "shop-canary": "shop:2"},
+    "users": {"stable": (100, "shop:2"), "canary": (0, "shop:2")},
     "revision": "2",
 }
 
@@ -160,10 +166,20 @@ FAULTS: dict[str, list[Fault]] = {
 }
 
 
-@pytest.mark.parametrize("faults", [pytest.param(faults, id=name) for name, faults in FAULTS.items()])
-async def test_whatever_the_api_does_the_update_ends_the_same(faults: list[Fault]) -> None:
+SHORT = ("every second write conflicts", "every second write is done but its answer lost", "every third write is lost on its way")
+"""What is tried with every router."""
+CASES = [
+    pytest.param(faults, *shop.values, id=f"{name}; {shop.id}", marks=() if shop is SHOPS[0] else pytest.mark.slow)
+    for shop in SHOPS
+    for name, faults in FAULTS.items()
+    if shop is SHOPS[0] or name in SHORT
+]
+
+
+@pytest.mark.parametrize(("faults", "router", "dynamic"), CASES)
+async def test_whatever_the_api_does_the_update_ends_the_same(faults: list[Fault], router: str, dynamic: bool) -> None:
     async with running(ready_after=2, gone_after=1) as cluster:
-        await deploy(cluster)
+        await deploy(cluster, router, dynamic=dynamic)
         cluster.server.faults.set(*faults)
         async with watched(cluster):
             await cluster.set_image("shop:2")
@@ -181,21 +197,19 @@ GIVEN_UP: dict[str, Any] = {
     "stable": "shop:1",
     "sizes": {"shop:1": 4, "shop:2": 0},
     "pods": ["shop:1"] * 4,
-    "services": {"shop": "shop:1", "shop-canary": "shop:1"},
+    "users": {"stable": (100, "shop:1"), "canary": (0, "shop:1")},
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["every second write conflicts", "every second write is done but its answer lost", "every third write is lost on its way"],
-)
-async def test_whatever_the_api_does_an_abort_takes_everybody_back(name: str) -> None:
+@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize(("router", "dynamic"), [SHOPS[0], SHOPS[-1]])
+async def test_whatever_the_api_does_an_abort_takes_everybody_back(name: str, router: str, dynamic: bool) -> None:
     async with running(ready_after=2, gone_after=1) as cluster:
-        await deploy(cluster)
+        await deploy(cluster, router, dynamic=dynamic)
         async with watched(cluster):
             await cluster.set_image("shop:2")
             await cluster.until(lambda status: status["currentStepIndex"] == 3)
-            assert await weight(cluster) == 75
+            assert canary_weight(await routing(cluster)) == 75
             cluster.server.faults.set(*FAULTS[name])
             await cluster.patch_status({"abort": True})
             await asyncio.sleep(60)
@@ -206,13 +220,14 @@ async def test_whatever_the_api_does_an_abort_takes_everybody_back(name: str) ->
 
 
 @pytest.mark.slow
-async def test_killed_after_any_of_its_writes_another_controller_ends_the_update_the_same() -> None:
+@pytest.mark.parametrize(("router", "dynamic"), SHOPS)
+async def test_killed_after_any_of_its_writes_another_controller_ends_the_update_the_same(router: str, dynamic: bool) -> None:
     """The process dies with its k-th write, for every k from the first to the last write of the update."""
     writes = 0
     while True:
         writes += 1
         async with running(ready_after=2, gone_after=1) as cluster:
-            await deploy(cluster)
+            await deploy(cluster, router, dynamic=dynamic)
             transport = await cluster.restart_controller(writes=writes)
             await cluster.settled()
             async with watched(cluster):
