@@ -6,7 +6,7 @@ I/O, read a clock, know what a provider does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from analysis.run.phases import Phase
 from analysis.run.snapshot import Measure, Snapshot, effect_id
 from analysis.run.status import summary, written_result
 from analysis.run.validation import resolve
+from analysis.run.verdicts import NEVER_MEASURED, never_measured
 from kube.kinds import ANALYSIS_RUN, ObjectRef
 from kube.objects import format_time, is_deleting, name_of, namespace_of, parse_time, uid_of
 from kube.plan import Delete, Effect, Event, Plan, Reason, Stage
@@ -161,7 +162,14 @@ def _events(run: Mapping[str, Any], draft: Draft) -> tuple[Event, ...]:
     ]
     if draft.phase.is_completed:
         events.append(_run_event(run, draft.phase, draft.message))
+        events.extend(_blind_event(run, draft))
     return tuple(events)
+
+
+def _blind_event(run: Mapping[str, Any], draft: Draft) -> Iterator[Event]:
+    """Tell of a run that counts as Successful because it was told to stop, and had measured nothing until then."""
+    if blind := never_measured({**run, "status": _status(run, draft)}):
+        yield Event(about=_ref(run), reason=NEVER_MEASURED, message=f"Successful without a verdict: {blind}", warning=True)
 
 
 def _run_event(run: Mapping[str, Any], phase: Phase, message: str) -> Event:

@@ -42,9 +42,13 @@ class Result:
         return parse_time(self.last.get("finishedAt")) if self.last else None
 
     def plus(self, measured: Measured, *, retention: int) -> Result:
-        """Return the result after one more measurement; the oldest beyond `retention` are dropped."""
+        """Return the result after one more measurement; the oldest beyond `retention` are dropped.
+
+        While measuring errs, the message is that of the last error, so that it is seen without looking at measurements.
+        """
         return replace(
             self,
+            message=_cut(measured.message) if measured.phase is Phase.ERROR else "",
             counters=self.counters.plus(measured.phase),
             measurements=(*self.measurements, written_measurement(measured))[-retention:],
         )

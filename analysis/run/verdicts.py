@@ -20,6 +20,8 @@ LINE_CHARACTERS = 160
 SHOWN_VALUES = 5
 SKIPPED = "rollouts/no-data-skipped"
 """In the metadata of a metric's result: how many measurements without data were not counted."""
+NEVER_MEASURED = "AnalysisRunNeverMeasured"
+"""The event's reason, on the run and on its Rollout, when a Successful run has no verdict."""
 NO_DATA_HINT = (
     "no data for that time: check that requests reach the new version, that its pods are scraped and that the query's labels fit"
 )

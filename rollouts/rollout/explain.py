@@ -5,14 +5,17 @@ Must not: do anything; it is what `rollouts explain` prints.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from kube.kinds import DESTINATION_RULE, INGRESS, VIRTUAL_SERVICE
-from kube.objects import is_deleting
+from kube.objects import is_deleting, name_of, namespace_of
 from kube.plan import Create, Delete, Evict, Patch, Plan, Write
 from rollouts.engine.steps import Steps, describe
+from rollouts.rollout.explain_analyses import analysis_sentences
 from rollouts.rollout.plan import find_problems, plan
+from rollouts.rollout.pod_trouble import pod_trouble
 from rollouts.rollout.snapshot import Snapshot
 
 
@@ -29,7 +32,9 @@ def explain(snapshot: Snapshot, now: datetime) -> list[str]:
         return [f"The spec is invalid; {goes_on} until it is mended:", *(f"  {one}" for one in problems), *writes]
     return [
         *_standing(snapshot, wanted),
+        *analysis_sentences(snapshot, wanted.status or {}, now),
         *(f"{reason.text[:1].upper()}{reason.text[1:]}{_until(reason.until, now)}." for reason in wanted.reasons),
+        *_pods_in_trouble(snapshot, wanted),
         *writes,
         *_ahead(snapshot, wanted),
     ]
@@ -60,14 +65,44 @@ def _steps(snapshot: Snapshot) -> Steps:
 
 def _ahead(snapshot: Snapshot, wanted: Plan) -> Iterator[str]:
     status = wanted.status or {}
+    yield from _commands(snapshot, status)
     if status.get("abort"):
-        yield "The update was aborted: retry it, or change the template back to the stable version."
         return
     index = status.get("currentStepIndex")
     if index is None or not status.get("stableRS") or status["stableRS"] == status.get("currentPodHash"):
         return
     after = [describe(step) for step in _steps(snapshot)[index + 1 :]]
     yield "After that: " + ", then ".join([*after, "promotion"]) + "."
+
+
+def _commands(snapshot: Snapshot, status: Mapping[str, Any]) -> Iterator[str]:
+    """Name the commands that fit where the update stands."""
+    name, namespace = name_of(snapshot.rollout), namespace_of(snapshot.rollout)
+    who = name if namespace == "default" else f"{name} -n {namespace}"
+    if not status.get("stableRS") or status["stableRS"] == status.get("currentPodHash"):
+        return
+    if status.get("abort"):
+        yield (
+            f"The update was aborted: `rollouts retry rollout {who}` tries it again, "
+            f"`rollouts undo {who}` goes back to the template before it."
+        )
+    elif status.get("pauseConditions") or snapshot.rollout["spec"].get("paused"):
+        yield f"`rollouts promote {who}` goes on, `rollouts abort {who}` takes everybody back to stable."
+    else:
+        yield f"`rollouts abort {who}` takes everybody back to stable."
+
+
+def _pods_in_trouble(snapshot: Snapshot, wanted: Plan) -> Iterator[str]:
+    """Tell what keeps pods of the new and of the stable version from running, where no reason tells it already."""
+    status, told = wanted.status or {}, " ".join(reason.text for reason in wanted.reasons)
+    for role, version in (("new", status.get("currentPodHash")), ("stable", status.get("stableRS"))):
+        sets = [one for one in snapshot.replica_sets if version and one.hash == version]
+        pods = [(name_of(pod), text) for one in sets for pod in snapshot.pods_of(one) if (text := pod_trouble(pod))]
+        if pods and not any(name in told for name, _ in pods):
+            others = f" (and {len(pods) - 1} more)" if len(pods) > 1 else ""
+            yield f"A pod of the {role} version does not run: {pods[0][0]}{others}: {pods[0][1]}."
+        if status.get("stableRS") == status.get("currentPodHash"):
+            return
 
 
 def _until(moment: datetime | None, now: datetime) -> str:

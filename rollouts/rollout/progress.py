@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from analysis.run.verdicts import NEVER_MEASURED, never_measured
 from kube.objects import format_time, labels_of, name_of, parse_time
 from rollouts.engine.names import STEP_INDEX
 from rollouts.engine.steps import Step, describe, kind_of, pause_duration
@@ -83,6 +84,8 @@ def heed_analyses(draft: Draft) -> None:
             seen = {"name": known["name"], "status": status.get("phase") or "Pending", "message": status.get("message") or ""}
             draft.canary_status[field] = {key: value for key, value in seen.items() if value}
             _tell_of_run(draft, label, known, seen)
+            if known.get("status") != seen["status"] and (blind := never_measured(run)):
+                draft.event(NEVER_MEASURED, f"Analysis Run '{name_of(run)}' ended without a verdict: {blind}", warning=True)
         if not draft.aborted and not draft.fully_promoted:
             _react(draft, field, label, was=known.get("status", ""))
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kube.objects import parse_time
+from kube.plan import Reason
 from rollouts.engine import conditions as condition
 from rollouts.engine.steps import kind_of
 from rollouts.rollout.draft import Draft
@@ -205,6 +206,8 @@ def _watch_deadline(draft: Draft, progressing: Mapping[str, Any], name: str) -> 
         return
     deadline = last + draft.settings.progress_deadline
     if draft.now < deadline:
+        ends = "aborted" if draft.settings.progress_deadline_abort else "called stuck"
+        draft.reasons.append(Reason(f"the update is {ends} at {deadline:%H:%M:%S} UTC unless something moves", deadline))
         draft.look_again(deadline - draft.now + timedelta(seconds=1))
         return
     message = f'ReplicaSet "{name}" has timed out progressing.'

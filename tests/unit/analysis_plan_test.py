@@ -478,3 +478,44 @@ def test_the_plan_says_what_it_waits_for() -> None:
     driver.step()
     (reason,) = driver.last.reasons
     assert (reason.text, reason.until) == ("metric errors waits for its next measurement", START + timedelta(minutes=1))
+
+
+def test_the_last_error_is_told_with_the_metric_while_measuring_errs_and_not_after() -> None:
+    def answer(measure: Measure) -> Answer:
+        phase, message = (E, "connection refused") if measure.number == 1 else (S, "")
+        return Measured(phase=phase, message=message, started_at=START, finished_at=START + timedelta(seconds=10 * measure.number))
+
+    driver = Driver(a_run(a_metric(count=3, interval="10s")), answer=answer)
+    driver.step()
+    assert driver.result()["message"] == "connection refused"
+    driver.now += timedelta(seconds=20)
+    driver.step()
+    assert "message" not in driver.result()
+
+
+@pytest.mark.parametrize(
+    ("phases", "warnings"),
+    [
+        pytest.param(
+            [E, E],
+            [
+                "Successful without a verdict: errors was never measured: all 2 attempts were errors, the last one: no text",
+            ],
+            id="only errors",
+        ),
+        pytest.param([E, S], [], id="measured once"),
+        pytest.param([], [], id="stopped before the first measurement"),
+    ],
+)
+def test_a_stopped_run_that_never_measured_counts_as_successful_with_a_warning(phases: list[Phase], warnings: list[str]) -> None:
+    """Upstream's rule for the phase; but nobody is to take it for a good verdict."""
+    driver = Driver(a_run(a_metric(interval="1m", initialDelay="1s")), answer=says(*phases))
+    driver.step()
+    for _ in phases:
+        driver.now += timedelta(seconds=61)
+        driver.step()
+    driver.run["spec"]["terminate"] = True
+    driver.step()
+    assert (driver.status["phase"], driver.status["message"]) == ("Successful", "Run Terminated")
+    told = [event for event in driver.events if event.reason == "AnalysisRunNeverMeasured"]
+    assert [(event.message, event.warning) for event in told] == [(text, True) for text in warnings]

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from kube.kinds import ROLLOUT
+from kube.kinds import ANALYSIS_RUN, POD, ROLLOUT
+from kube.objects import format_time, name_of
 from rollouts.rollout.explain import duration_text, explain
 from rollouts.rollout.gather import gather
 from tests.model import World
@@ -71,6 +72,57 @@ def measured(world: World) -> None:
     world.now += timedelta(seconds=61)
 
 
+def run_says(world: World, phase: str, message: str = "", *, spec: dict[str, Any] | None = None, **result: Any) -> None:
+    """Let the run of step 3 say something about its metric, ten seconds after it was measured last."""
+    name = name_of(world.all(ANALYSIS_RUN)[-1])
+    measurements = [{"finishedAt": format_time(world.now), **one} for one in result.pop("measurements")]
+    results = [{"name": "good", "phase": result.pop("metric", phase), "measurements": measurements, **result}]
+    status = {"phase": phase, "message": message, "startedAt": format_time(world.now), "metricResults": results}
+    metric = {**world.all(ANALYSIS_RUN)[-1]["spec"]["metrics"][0], "successCondition": "result[0] > 0.9", **(spec or {})}
+    world.edit(ANALYSIS_RUN, name, {"status": status, "spec": {"metrics": [metric]}})
+    world.settle()
+    world.now += timedelta(seconds=10)
+
+
+LONG: dict[str, Any] = {"count": 5, "interval": "30s", "failureLimit": 1}
+
+
+def running(world: World) -> None:
+    resumed(world)
+    good, bad = {"phase": "Successful", "value": "[0.99]"}, {"phase": "Failed", "value": "[0.6666666]"}
+    run_says(world, "Running", spec=LONG, count=2, successful=1, failed=1, measurements=[good, bad])
+
+
+def prometheus_down(world: World) -> None:
+    resumed(world)
+    gone = {"phase": "Error", "message": "cannot reach http://prometheus:\nconnection refused" + 200 * "."}
+    run_says(world, "Running", spec=LONG, error=3, consecutiveError=3, measurements=[gone, gone, gone])
+
+
+def no_traffic(world: World) -> None:
+    resumed(world)
+    run_says(world, "Running", spec=LONG, count=1, failed=1, measurements=[{"phase": "Failed", "value": "[NaN]"}])
+
+
+def failed(world: World) -> None:
+    resumed(world)
+    bad = [{"phase": "Failed", "value": value} for value in ("[0.7142857]", "[0.654]")]
+    run_says(world, "Failed", "too bad", spec=LONG, count=2, failed=2, measurements=bad)
+
+
+def inconclusive(world: World) -> None:
+    resumed(world)
+    between = [{"phase": "Inconclusive", "value": "[0.85]"}]
+    run_says(world, "Inconclusive", spec={"failureCondition": "result[0] < 0.8"}, count=1, inconclusive=1, measurements=between)
+
+
+def crashing(world: World) -> None:
+    shipped(world)
+    pod = next(pod for pod in world.all(POD) if pod["spec"]["containers"][0]["image"] == "shop:2")
+    waiting = {"name": "shop", "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": 3}
+    world.edit(POD, name_of(pod), {"status": {"containerStatuses": [waiting]}})
+
+
 def abort_asked(world: World) -> None:
     shipped(world)
     world.patch_status({"abort": True})
@@ -109,7 +161,11 @@ SITUATIONS: list[tuple[str, Callable[[World], None], list[str]]] = [
     (
         "pods are not ready",
         not_ready,
-        ["At step 1 of 5 (setWeight: 20).", "Waiting for pods: the new version has 0 of 2 available."],
+        [
+            "At step 1 of 5 (setWeight: 20).",
+            "Waiting for pods: the new version has 0 of 2 available.",
+            "The update is called stuck at 12:10:00 UTC unless something moves (10m left).",
+        ],
     ),
     (
         "a person is asked",
@@ -119,10 +175,55 @@ SITUATIONS: list[tuple[str, Callable[[World], None], list[str]]] = [
             "At step 2 of 5 (pause).",
             "Traffic: 20 to the new version, 80 to stable.",
             "Paused until a person promotes or aborts.",
+            "`rollouts promote shop` goes on, `rollouts abort shop` takes everybody back to stable.",
             "After that: analysis, then setWeight: 60, then pause: 10m, then promotion.",
         ],
     ),
     ("it is measured", resumed, ["Waiting for the analysis of step 3 (NEW-2-2)."]),
+    (
+        "it is measured and has values",
+        running,
+        [
+            "The analysis of step 3 (NEW-2-2) is running:",
+            "good: measured 2 of 5 times, last [0.990], then [0.667] (must be result[0] > 0.9); "
+            "failed 1, one more failure fails it; next measurement in 20s.",
+            "`rollouts abort shop` takes everybody back to stable.",
+        ],
+    ),
+    (
+        "measuring does not work",
+        prometheus_down,
+        [
+            "good: measured 0 of 5 times (must be result[0] > 0.9); failed 0, 2 more failures fail it; is being measured now.",
+            "measuring good does not work (3 errors in a row; after 2 more the run ends in Error, which will abort the update): "
+            "cannot reach http://prometheus: connection refused....",
+        ],
+    ),
+    ("there is no traffic", no_traffic, ["good has no data for that time: check that requests reach the new version"]),
+    (
+        "an analysis failed",
+        failed,
+        [
+            "The analysis of step 3 (NEW-2-2) failed: good was [0.714], then [0.654], but must be result[0] > 0.9 "
+            "(failed 2 times, allowed: 1).",
+            "`rollouts retry rollout shop` tries it again",
+        ],
+    ),
+    (
+        "an analysis is inconclusive",
+        inconclusive,
+        [
+            "Paused: InconclusiveAnalysisRun.",
+            "The analysis of step 3 (NEW-2-2) is inconclusive: good was [0.850], which is neither good nor bad "
+            "(must be result[0] > 0.9 and must not be result[0] < 0.8).",
+            "`rollouts promote shop` goes on",
+        ],
+    ),
+    (
+        "the pods crash in a pause",
+        crashing,
+        ["A pod of the new version does not run: ", "CrashLoopBackOff: container shop ended after 3 restarts."],
+    ),
     ("time has to pass", measured, ["Paused for 10m (8m59s left).", "After that: promotion."]),
     ("an abort was asked for", abort_asked, ["Next: change who is sent where in Ingress default/shop-web-canary."]),
     (
@@ -131,7 +232,7 @@ SITUATIONS: list[tuple[str, Callable[[World], None], list[str]]] = [
         [
             "Degraded: RolloutAborted: Rollout aborted update to revision 2.",
             "The pods of the aborted canary (NEW) stay until their scale-down delay is over (30s left).",
-            "The update was aborted: retry it, or change the template back to the stable version.",
+            "The update was aborted: `rollouts retry rollout shop` tries it again, `rollouts undo shop` goes back",
         ],
     ),
     (
@@ -164,3 +265,18 @@ def test_explaining_changes_nothing() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0s"), (59, "59s"), (60, "1m"), (3600, "1h"), (3725, "1h2m5s"), (-5, "0s")])
 def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
     assert duration_text(timedelta(seconds=seconds)) == text
+
+
+def test_what_a_stopped_background_analysis_never_measured_is_told_though_it_counts_as_successful() -> None:
+    world = nginx_shop([{"setWeight": 20}], deployed=False, analysis={"templates": [{"templateName": "good"}]})
+    deployed(world)
+    world.set_image("shop:2")
+    for _ in range(30):
+        if world.all(ANALYSIS_RUN):
+            break
+        world.settle()
+    gone = {"phase": "Error", "message": "connection refused"}
+    run_says(world, "Successful", "Run Terminated", error=2, consecutiveError=2, measurements=[gone, gone])
+    said = "good was never measured: all 2 attempts were errors, the last one: connection refused"
+    assert f"The background analysis (NEW-2) ended without a verdict: {said}." in told(world)
+    assert any(event.startswith("AnalysisRunNeverMeasured: ") and event.endswith(said) for event in world.events)
