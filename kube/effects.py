@@ -1,4 +1,5 @@
-"""Slow and outside work of one controller: started once per id, its answer kept until a plan has accounted for it.
+"""Slow and outside work of one controller: started once per id, its answer kept until a plan has accounted for it, cancelled
+when no plan asks for it any more.
 
 Owns the running tasks and the answers. Must not: decide what is to be done, or hold up a worker.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
@@ -66,7 +67,12 @@ class Effects:
         return tuple(work.answers.values()) if work else ()
 
     def start(self, key: Key, uid: str, effects: Iterable[Effect]) -> float | None:
-        """Start what is neither under way nor answered; return the seconds until one that failed may be tried again."""
+        """Start what is neither under way nor answered, and cancel what a plan asked for earlier and this one does not.
+
+        Returns the seconds until one that failed may be tried again.
+        """
+        effects = tuple(effects)
+        self._cancel_others(key, {effect.id for effect in effects})
         waits = [wait for effect in effects if (wait := self._start(key, uid, effect)) is not None]
         return min(waits, default=None)
 
@@ -111,11 +117,19 @@ class Effects:
         work.running[effect.id] = asyncio.get_running_loop().create_task(self._run(key, work, effect))
         return None
 
+    def _cancel_others(self, key: Key, wanted: Collection[str]) -> None:
+        work = self._work.get(key)
+        if work is None:
+            return
+        for effect_id in [one for one in work.running if one not in wanted]:
+            work.running.pop(effect_id).cancel()
+        self._tidy(key, work)
+
     async def _run(self, key: Key, work: _Work, effect: Effect) -> None:
         try:
             answer = await self._perform(key, effect)
         except asyncio.CancelledError:
-            work.running.pop(effect.id, None)
+            self._ended(work, effect)
             self._tidy(key, work)
             raise
         except Exception:
@@ -127,9 +141,15 @@ class Effects:
                 oldest = next(iter(work.answers))
                 del work.answers[oldest]
                 logger.error("%s/%s: more than %d answers that no plan consumed; dropped %s", *key, MOST_ANSWERS, oldest)
-        work.running.pop(effect.id, None)
+        self._ended(work, effect)
         if self._work.get(key) is work:
             self._answered(key)
+
+    @staticmethod
+    def _ended(work: _Work, effect: Effect) -> None:
+        """Forget the task that runs this, unless a later one has its place already."""
+        if work.running.get(effect.id) is asyncio.current_task():
+            del work.running[effect.id]
 
     def _failed(self, key: Key, work: _Work, effect: Effect) -> None:
         count = work.failures.get(effect.id, (0, 0.0))[0] + 1

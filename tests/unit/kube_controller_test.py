@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -374,6 +375,31 @@ async def test_effects_of_a_deleted_object_are_cancelled_and_its_successor_start
         assert outside.asked == ["measure/0", "measure/0"]
 
 
+async def test_an_effect_that_the_plan_does_not_ask_for_any_more_is_cancelled_and_may_be_asked_for_again() -> None:
+    async with cluster() as scene:
+        outside, seen, asks = Outside(), list[tuple[Any, ...]](), [True]
+        plan = measuring(scene, seen)
+
+        def reconcile(key: Key, observations: Sequence[Observation], now: datetime) -> Plan | None:
+            made = plan(key, observations, now)
+            return made if made is None or asks[0] else replace(made, effects=())
+
+        await scene.widget()
+        controller = scene.control(reconcile, perform=outside.perform)
+        await asyncio.sleep(1)
+        asks[0] = False
+        controller.queue.add(("default", "a"))
+        await asyncio.sleep(1)
+        assert outside.cancelled == ["measure/0"]
+        asks[0] = True
+        controller.queue.add(("default", "a"))
+        await asyncio.sleep(1)
+        assert outside.asked == ["measure/0", "measure/0"]
+        outside.answers["measure/0"].set_result(7)
+        await asyncio.sleep(1)
+        assert (await scene.get())["status"] == {"values": [7]}
+
+
 async def test_when_it_stops_writes_under_way_are_finished_and_effects_are_cancelled() -> None:
     async with cluster() as scene:
         outside = Outside()
@@ -414,3 +440,14 @@ async def test_a_controller_without_a_watch_of_its_root_kind_is_refused() -> Non
                 executor=scene.executor,
                 clock=scene.clock,
             )
+
+
+async def test_an_urgent_change_is_worked_on_before_what_waits_already() -> None:
+    async with cluster() as scene:
+        controller = scene.control(counting(scene), workers=0, is_urgent=lambda old, new: bool(old) and "now" in new)
+        await asyncio.sleep(1)
+        for name in ("a", "b", "c"):
+            await scene.widget(name)
+        await scene.user.patch(ref("b"), {"now": True})
+        await asyncio.sleep(1)
+        assert [await controller.queue.get() for _ in range(3)] == [("default", name) for name in ("b", "a", "c")]
