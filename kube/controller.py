@@ -48,6 +48,8 @@ class Watch:
     informer: Informer
     keys: Callable[[Object], Iterable[Key]]
     """Which root objects does a change of this object touch? Pure and quick."""
+    is_urgent: Callable[[Object | None, Object], bool] = lambda _old, _new: False
+    """Does the change from old (None: there was none) to new go before other work? Pure and quick."""
 
 
 class Controller:
@@ -138,11 +140,17 @@ class Controller:
 
     def _handler(self, watch: Watch) -> Callable[[Object | None, Object | None], None]:
         def changed(old: Object | None, new: Object | None) -> None:
-            priority = Priority.LIVE if watch.informer.has_synced else Priority.RESYNC
+            priority = self._priority(watch, old, new)
             for key in {key for obj in (old, new) if obj is not None for key in watch.keys(obj)}:
                 self._touch(key, priority)
 
         return changed
+
+    @staticmethod
+    def _priority(watch: Watch, old: Object | None, new: Object | None) -> Priority:
+        if not watch.informer.has_synced:
+            return Priority.RESYNC
+        return Priority.URGENT if new is not None and watch.is_urgent(old, new) else Priority.LIVE
 
     def _touch(self, key: Key, priority: Priority = Priority.LIVE) -> None:
         self._terminal.discard(key)

@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import enum
 import heapq
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 from kube.clock import Clock
 
 FIRST_WAIT_SECONDS = 0.005
 LONGEST_WAIT_SECONDS = 1000.0
-_LIVE_PER_RESYNC = 32
-"""Background work gets a turn after this many live keys, so that a busy cluster cannot starve it."""
+_LONGEST_STREAK = 32
+"""Work that others go before gets a turn after this many of theirs, so that a busy cluster cannot starve it."""
 
 K = TypeVar("K")
 
@@ -23,8 +24,10 @@ K = TypeVar("K")
 class Priority(enum.IntEnum):
     """Who goes first."""
 
-    LIVE = 0
-    RESYNC = 1
+    URGENT = 0
+    """Somebody changed what is wanted and waits for the first sign that it was heard, or users meet a bad version meanwhile."""
+    LIVE = 1
+    RESYNC = 2
 
 
 class WorkQueue(Generic[K]):
@@ -32,7 +35,8 @@ class WorkQueue(Generic[K]):
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._waiting: tuple[dict[K, float], dict[K, float]] = ({}, {})
+        self._waiting: Mapping[Priority, dict[K, float]] = {priority: {} for priority in Priority}
+        self._passed_over = dict.fromkeys(Priority, 0)
         self._dirty_while_processing: dict[K, Priority] = {}
         self._processing: set[K] = set()
         self._failures: dict[K, int] = {}
@@ -42,7 +46,6 @@ class WorkQueue(Generic[K]):
         self._timer_at = float("inf")
         self._sequence = 0
         self._getters: list[asyncio.Future[None]] = []
-        self._live_streak = 0
         self.closed = False
         self.added = 0
         self.retries = 0
@@ -57,12 +60,10 @@ class WorkQueue(Generic[K]):
         if key in self._processing:
             self._dirty_while_processing[key] = min(priority, self._dirty_while_processing.get(key, priority))
             return
-        live, resync = self._waiting
-        if priority is Priority.LIVE:
-            since = resync.pop(key, None)
-            live.setdefault(key, self._clock.monotonic() if since is None else since)
-        elif key not in live:
-            resync.setdefault(key, self._clock.monotonic())
+        known = next((one for one in Priority if key in self._waiting[one]), None)
+        if known is None or priority < known:
+            since = None if known is None else self._waiting[known].pop(key)
+            self._waiting[priority][key] = self._clock.monotonic() if since is None else since
         self._wake()
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -98,9 +99,8 @@ class WorkQueue(Generic[K]):
     async def get(self) -> K | None:
         """Return the next key to work on, to be given back with `done`; None once the queue is closed."""
         while not self.closed:
-            live, resync = self._waiting
-            if live or resync:
-                return self._take(live, resync)
+            if len(self):
+                return self._take()
             getter = asyncio.get_running_loop().create_future()
             self._getters.append(getter)
             try:
@@ -128,7 +128,7 @@ class WorkQueue(Generic[K]):
 
     def __len__(self) -> int:
         """How many keys wait for a worker now."""
-        return len(self._waiting[0]) + len(self._waiting[1])
+        return sum(map(len, self._waiting.values()))
 
     @property
     def delayed(self) -> int:
@@ -137,15 +137,16 @@ class WorkQueue(Generic[K]):
 
     def age_seconds(self) -> float:
         """Return how long the key that waits longest has been waiting."""
-        oldest = min((next(iter(waiting.values())) for waiting in self._waiting if waiting), default=None)
+        oldest = min((next(iter(waiting.values())) for waiting in self._waiting.values() if waiting), default=None)
         return 0.0 if oldest is None else self._clock.monotonic() - oldest
 
-    def _take(self, live: dict[K, float], resync: dict[K, float]) -> K:
-        take_live = bool(live) and not (resync and self._live_streak >= _LIVE_PER_RESYNC)
-        self._live_streak = self._live_streak + 1 if take_live else 0
-        waiting = live if take_live else resync
-        key = next(iter(waiting))
-        self.waited_seconds += self._clock.monotonic() - waiting.pop(key)
+    def _take(self) -> K:
+        waiting = [priority for priority in Priority if self._waiting[priority]]
+        turn = next((one for one in reversed(waiting) if self._passed_over[one] >= _LONGEST_STREAK), waiting[0])
+        for priority in waiting:
+            self._passed_over[priority] = 0 if priority is turn else self._passed_over[priority] + 1
+        key = next(iter(self._waiting[turn]))
+        self.waited_seconds += self._clock.monotonic() - self._waiting[turn].pop(key)
         self._processing.add(key)
         return key
 

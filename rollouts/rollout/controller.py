@@ -5,7 +5,7 @@ Must not: decide anything; `plan.py` and `release.py` do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,9 +14,10 @@ from kube.controller import Controller, Watch, own_key
 from kube.effects import no_effects
 from kube.executor import Executor
 from kube.informer import Informer
-from kube.kinds import ROLLOUT, Kind
-from kube.objects import Key
+from kube.kinds import ANALYSIS_RUN, ROLLOUT, Kind
+from kube.objects import Key, Object
 from kube.plan import Observation, Plan
+from rollouts.rollout.analyses import is_finished
 from rollouts.rollout.gather import Stores, gather, mappers
 from rollouts.rollout.plan import plan
 from rollouts.rollout.reading import Readings
@@ -39,6 +40,28 @@ class Machinery:
         return Stores({kind: informer.store for kind, informer in self.informers.items()}, self.readings)
 
 
+def never(_old: Object | None, _new: Object) -> bool:
+    """Nobody waits for a change of this kind."""
+    return False
+
+
+def asks_for_something(old: Object | None, rollout: Object) -> bool:
+    """Tell whether somebody changed the spec, or gave a command through the status."""
+    if old is None or old["metadata"].get("generation") != rollout["metadata"].get("generation"):
+        return True
+    before, after = old.get("status") or {}, rollout.get("status") or {}
+    return any(before.get(field) != after.get(field) for field in COMMANDS)
+
+
+def has_a_verdict(old: Object | None, run: Object) -> bool:
+    """Tell whether an analysis just ended: with a bad verdict, users are on a bad version until that is heard."""
+    return is_finished(run) and (old is None or not is_finished(old))
+
+
+COMMANDS = ("abort", "promoteFull", "pauseConditions", "controllerPause")
+URGENT: Mapping[Kind, Callable[[Object | None, Object], bool]] = {ROLLOUT: asks_for_something, ANALYSIS_RUN: has_a_verdict}
+
+
 def rollout_controller(machinery: Machinery, *, workers: int = 10, resync_seconds: float = 900.0) -> Controller:
     """Return the controller that keeps every Rollout as planned."""
     stores, informers = machinery.stores, machinery.informers
@@ -50,7 +73,7 @@ def rollout_controller(machinery: Machinery, *, workers: int = 10, resync_second
     return Controller(
         "rollout",
         root=ROLLOUT,
-        watches=[Watch(informers[kind], keys) for kind, keys in mappers(stores).items()],
+        watches=[Watch(informers[kind], keys, URGENT.get(kind, never)) for kind, keys in mappers(stores).items()],
         reconcile=reconcile,
         perform=no_effects,
         executor=machinery.executor,

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from kube_cluster import Cluster, child, cluster, ref
+from kube_cluster import Cluster, child, cluster, nothing_to_do, ref
 from kube_fakes import WIDGET
 
 from kube.controller import Controller, TerminalError, Watch, own_key
@@ -444,10 +444,18 @@ async def test_a_controller_without_a_watch_of_its_root_kind_is_refused() -> Non
 
 async def test_an_urgent_change_is_worked_on_before_what_waits_already() -> None:
     async with cluster() as scene:
-        controller = scene.control(counting(scene), workers=0, is_urgent=lambda old, new: bool(old) and "now" in new)
-        await asyncio.sleep(1)
+        idle = Controller(
+            "idle",
+            root=WIDGET,
+            watches=[Watch(scene.widgets, own_key, lambda old, new: bool(old) and "now" in new)],
+            reconcile=counting(scene),
+            perform=nothing_to_do,
+            executor=scene.executor,
+            clock=scene.clock,
+        )
+        await scene.widgets.synced()
         for name in ("a", "b", "c"):
             await scene.widget(name)
         await scene.user.patch(ref("b"), {"now": True})
         await asyncio.sleep(1)
-        assert [await controller.queue.get() for _ in range(3)] == [("default", name) for name in ("b", "a", "c")]
+        assert [await idle.queue.get() for _ in range(3)] == [("default", name) for name in ("b", "a", "c")]

@@ -54,13 +54,24 @@ async def test_live_keys_go_before_resynced_ones_and_a_change_makes_a_key_live()
     assert [await next_key(queue) for _ in range(3)] == ["live", "r2", "r1"]
 
 
-async def test_a_busy_cluster_cannot_starve_the_resync() -> None:
+async def test_what_is_urgent_goes_before_everything_else_even_when_it_waited_already() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    for key in ("l1", "l2"):
+        queue.add(key)
+    queue.add("urgent", Priority.URGENT)
+    queue.add("l2", Priority.URGENT)
+    queue.add("urgent", Priority.RESYNC)
+    assert [await next_key(queue) for _ in range(3)] == ["urgent", "l2", "l1"]
+
+
+async def test_a_busy_cluster_cannot_starve_what_goes_later() -> None:
     queue: WorkQueue[str] = WorkQueue(LoopClock())
     queue.add("resynced", Priority.RESYNC)
+    queue.add("live")
     for number in range(200):
-        queue.add(f"live-{number}")
+        queue.add(f"urgent-{number}", Priority.URGENT)
     first = [await next_key(queue) for _ in range(100)]
-    assert "resynced" in first
+    assert {"live", "resynced"} <= set(first)
 
 
 async def test_of_two_delays_the_earlier_wins_and_answers_for_both() -> None:
