@@ -58,4 +58,6 @@ async def pod_log(call: Call) -> Answer | Streamed:
     from sandbox.apiserver.agent_log import AgentLog  # brings an HTTP client, which most servers never need
 
     query = {key: value for key, value in call.request.query.items() if key != "container"}
+    if call.request.headers.get("kubectl-command") == "kubectl run":
+        query["follow"] = "true"  # it could not attach and shows the log instead: the whole one, as it comes
     return Streamed(chunks=await AgentLog.opened(agent_url(call), query), content_type="text/plain")

@@ -5,6 +5,8 @@ Owns the table of them. Must not: implement one.
 
 from __future__ import annotations
 
+import json
+
 from sandbox.apiserver import failures
 from sandbox.apiserver.core import Call, checked_object, copied, decode, require_scope
 from sandbox.apiserver.evictions import bind, evict
@@ -50,12 +52,30 @@ async def serve_subresource(call: Call, verb: str) -> Answer | Streamed:
 def refuse_container_commands(request: Request) -> None:
     """Refuse what kubectl asks before it enters a container: the connection it would open next fails without a reason.
 
+    A pod that `kubectl run` wants to talk to is refused before it is made.
+
     Raises:
         Refusal: 400, with what to do instead.
     """
     command = request.headers.get("kubectl-command", "").removeprefix("kubectl ")
     if command in _CONTAINER_COMMANDS:
         raise _needs_a_container(command)
+    if command == "run" and _keeps_input(request):
+        raise failures.bad_request(
+            "the sandbox's pods are local processes without a terminal: run with -i or -t is not served. "
+            "`kubectl run --attach` instead shows what the command prints"
+        )
+
+
+def _keeps_input(request: Request) -> bool:
+    """Tell whether kubectl makes a pod to talk to. It sends JSON; what is no pod is judged where it is made."""
+    if request.method != "POST" or not request.body.startswith(b"{"):
+        return False
+    try:
+        containers = json.loads(request.body)["spec"]["containers"]
+        return any(container.get("stdin") or container.get("tty") for container in containers)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False
 
 
 def _needs_a_container(name: str) -> failures.Refusal:

@@ -11,7 +11,7 @@ import ctypes
 import gc
 import json
 import os
-import select
+import selectors
 import signal
 import socket
 import sys
@@ -19,6 +19,7 @@ import traceback
 from typing import Any
 
 from sandbox.apps import web
+from sandbox.node.outputs import Output
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -32,9 +33,13 @@ class Launcher:
         self._buffer = b""
         self._pids: dict[str, int] = {}
         self._names: dict[int, str] = {}
+        self._outputs: dict[str, Output] = {}
+        self._selector = selectors.DefaultSelector()
         self._wake, waker = os.pipe()
         for end in (self._wake, waker):
             os.set_blocking(end, False)
+        for end in (self._wake, control.fileno()):
+            self._selector.register(end, selectors.EVENT_READ)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -50,7 +55,10 @@ class Launcher:
                 _kill_group(pid, signal.SIGKILL)
 
     def _serve(self) -> bool:
-        ready, _, _ = select.select([self._control.fileno(), self._wake], [], [])
+        ready = {key.fd: key.data for key, _ in self._selector.select()}
+        for fd, name in ready.items():
+            if name in self._outputs and not self._outputs[name].take():
+                self._selector.unregister(fd)  # what is closed is always ready
         if self._wake in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake, 4096)
@@ -77,22 +85,37 @@ class Launcher:
 
     def _start(self, name: str, order: dict[str, Any]) -> None:
         try:
+            output, target = Output.opened(str(order["log"])) if order["log"] != os.devnull else (None, _nothing(os.O_WRONLY))
+        except OSError as error:
+            self._tell(event="failed", name=name, error=f"{order['log']}: {error.strerror}")
+            return
+        try:
             pid = os.fork()
         except OSError as error:
+            os.close(target)
+            if output is not None:
+                output.close()
             self._tell(event="failed", name=name, error=str(error))
             return
         if pid == 0:
-            self._become(order)
+            self._become(order, target)
+        os.close(target)
+        if output is not None:
+            self._outputs[name] = output
+            self._selector.register(output.source, selectors.EVENT_READ, name)
         with contextlib.suppress(OSError):  # the child does it, too; whoever comes first
             os.setpgid(pid, pid)
         self._pids[name], self._names[pid] = pid, name
         self._tell(event="started", name=name, pid=pid)
 
-    def _become(self, order: dict[str, Any]) -> None:
-        """In the child: be the program. Never returns."""
+    def _become(self, order: dict[str, Any], target: int) -> None:
+        """In the child: be the program, with its output at `target`. Never returns."""
         code = 127
         try:
-            _prepare(order)
+            _prepare(order, target)
+            self._selector.close()
+            for output in self._outputs.values():
+                os.close(output.source)
             self._control.close()
             os.close(self._wake)
             if order["program"] == "web":
@@ -121,24 +144,35 @@ class Launcher:
             if name is not None:
                 del self._pids[name]
                 _kill_group(pid, signal.SIGKILL)  # what the program left behind goes with it
+                self._finish_output(name)
                 self._tell(event="exited", name=name, code=os.waitstatus_to_exitcode(status))
+
+    def _finish_output(self, name: str) -> None:
+        """Keep the last words of a program before anybody hears of its end."""
+        output = self._outputs.pop(name, None)
+        if output is not None:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(output.source)
+            output.close()
 
     def _tell(self, **event: Any) -> None:
         self._control.sendall(json.dumps(event).encode() + b"\n")
 
 
-def _prepare(order: dict[str, Any]) -> None:
+def _prepare(order: dict[str, Any], target: int) -> None:
     """Detach the child from the launcher: own group, own output, default signals, and death with its parent."""
     os.setpgid(0, 0)
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    output = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for target, source in ((0, nothing), (1, output), (2, output)):
-        os.dup2(source, target)
+    for descriptor, source in ((0, _nothing(os.O_RDONLY)), (1, target), (2, target)):
+        os.dup2(source, descriptor)
     os.chdir(order["directory"])
+
+
+def _nothing(mode: int) -> int:
+    return os.open(os.devnull, mode)
 
 
 def _kill_group(pid: int, number: int) -> None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
 from aiohttp import web
 
+from sandbox.node.log_lines import BadQuery, LineReader, Wanted
+
 FOLLOW_SECONDS = 0.1
 CHUNK = 1 << 16
-_UNSUPPORTED = ("sinceSeconds", "sinceTime", "timestamps")
 
 Living: TypeAlias = Callable[[], bool]
 """Tells whether a container's present run goes on."""
@@ -49,48 +51,47 @@ async def _healthy(request: web.Request) -> web.Response:
 
 async def _serve(request: web.Request, find: Find) -> web.StreamResponse:
     query = request.query
-    for name in _UNSUPPORTED:
-        if query.get(name) not in (None, "", "false"):
-            return web.Response(status=400, text=f"the sandbox keeps output without times: {name} is not served; use tailLines")
+    try:
+        wanted = Wanted.of(query, datetime.now(UTC))
+    except BadQuery as error:
+        return web.Response(status=400, text=str(error))
     found = find(*(request.match_info[name] for name in ("namespace", "pod", "container")))
     if isinstance(found, str):
         return web.Response(status=400, text=found)
     directory, living = found
+    previous, follows = query.get("previous") == "true", query.get("follow") == "true"
     runs = await asyncio.to_thread(_runs, directory)
-    previous = query.get("previous") == "true"
+    while follows and not runs and living():
+        await asyncio.sleep(FOLLOW_SECONDS)
+        runs = await asyncio.to_thread(_runs, directory)
     if previous and len(runs) < 2:
         container, pod = request.match_info["container"], request.match_info["pod"]
         return web.Response(status=400, text=f'previous terminated container "{container}" in pod "{pod}" not found')
     if not runs:
         return web.Response(text="")
     path = runs[-2] if previous else runs[-1]
-    follows = query.get("follow") == "true" and not previous
-    return await _send(request, path, living=living if follows else None)
+    return await _send(request, path, LineReader(wanted), living=living if follows and not previous else None)
 
 
-async def _send(request: web.Request, path: Path, *, living: Living | None) -> web.StreamResponse:
-    tail, limit = (request.query.get(name, "") for name in ("tailLines", "limitBytes"))
-    if (tail and not tail.isdigit()) or (limit and not limit.isdigit()):
-        return web.Response(status=400, text="tailLines and limitBytes must be whole numbers")
+async def _send(request: web.Request, path: Path, reader: LineReader, *, living: Living | None) -> web.StreamResponse:
     data = await asyncio.to_thread(path.read_bytes)
-    shown = last_lines(data, int(tail)) if tail else data
     response = web.StreamResponse(headers={"Content-Type": "text/plain; charset=utf-8"})
     await response.prepare(request)
-    await response.write(shown[: int(limit)] if limit else shown)
+    await response.write(reader.first(data))
     if living is not None:
-        await _follow(response, path, len(data), living)
+        await _follow(response, path, len(data), reader=reader, living=living)
     await response.write_eof()
     return response
 
 
-async def _follow(response: web.StreamResponse, path: Path, position: int, living: Living) -> None:
+async def _follow(response: web.StreamResponse, path: Path, position: int, *, reader: LineReader, living: Living) -> None:
     """Send what is added until the run is over."""
     while True:
         alive = living()
         data = await asyncio.to_thread(_from, path, position)
         if data:
             position += len(data)
-            await response.write(data)
+            await response.write(reader.more(data))
         elif not alive or await asyncio.to_thread(_is_superseded, path):
             return
         else:
@@ -110,17 +111,6 @@ def _is_superseded(path: Path) -> bool:
     """Tell whether a newer run has begun, or the files are gone with the pod."""
     runs = _runs(path.parent)
     return not runs or runs[-1] != path
-
-
-def last_lines(data: bytes, count: int) -> bytes:
-    r"""Return the last lines of some output.
-
-    >>> last_lines(b"a\nb\nc\n", 2)
-    b'b\nc\n'
-    """
-    if count <= 0:
-        return b""
-    return b"".join(data.splitlines(keepends=True)[-count:])
 
 
 def _runs(directory: Path) -> list[Path]:

@@ -114,6 +114,8 @@ def test_a_list_of_objects_is_taken_as_kubectl_get_prints_it(server: Process, ns
         pytest.param(("attach", "p"), id="attach"),
         pytest.param(("port-forward", "p", ":80"), id="portforward"),
         pytest.param(("cp", "p:/tmp/x", "x"), id="cp"),
+        pytest.param(("run", "q", "-it", "--rm", "--image=busybox", "--", "sh"), id="run with a terminal"),
+        pytest.param(("run", "q", "-i", "--image=busybox", "--", "cat"), id="run with input"),
     ],
 )
 def test_what_needs_a_container_is_refused_with_a_reason(server: Process, ns: str, command: tuple[str, ...]) -> None:

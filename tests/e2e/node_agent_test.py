@@ -306,7 +306,9 @@ async def test_logs_can_be_cut_and_followed(node: Node) -> None:
     followed = await node.logs("?follow=true")
     assert followed == (200, "a\nb\nc\n")
     assert await node.logs("?tailLines=2") == (200, "b\nc\n")
-    assert (await node.logs("?timestamps=true"))[0] == 400
+    status, stamped = await node.logs("?timestamps=true")
+    assert (status, [line.partition("Z ")[2] for line in stamped.splitlines()]) == (200, ["a", "b", "c"])
+    assert (await node.logs("?sinceTime=yesterday"))[0] == 400
 
 
 async def test_users_see_in_events_what_happened(node: Node) -> None:
