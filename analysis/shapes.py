@@ -23,6 +23,8 @@ def check_shape(spec: Mapping[str, Any]) -> None:
     Raises:
         InvalidAnalysis: the first field that is something else.
     """
+    if not isinstance(spec, Mapping):
+        raise InvalidAnalysis("spec must be an object")
     for field, key in _LISTS.items():
         entries = spec.get(field)
         if not isinstance(entries, list | tuple | None):
@@ -43,5 +45,11 @@ def _check_entry(entry: Any, where: str, key: str) -> None:
         for name, inner in (block or {}).items():
             if not isinstance(inner, Mapping | None):
                 raise InvalidAnalysis(f"{where}.{field}.{name} must be an object")
+    _check_secret((entry.get("valueFrom") or {}).get("secretKeyRef"), where)
     if not isinstance(entry.get("value"), str | None):
         raise InvalidAnalysis(f"{where}.value must be a text; put it in quotes")
+
+
+def _check_secret(reference: Mapping[str, Any] | None, where: str) -> None:
+    if reference and not all(isinstance(reference.get(field), str) for field in ("name", "key")):
+        raise InvalidAnalysis(f"{where}.valueFrom.secretKeyRef needs name and key")

@@ -53,8 +53,9 @@ class Flattened:
 
 
 def references(analysis: Mapping[str, Any]) -> tuple[TemplateRef, ...]:
-    """Return the templates that an analysis of a Rollout, or a template, refers to."""
-    return tuple(TemplateRef.of(reference) for reference in analysis.get("templates") or ())
+    """Return the templates that an analysis of a Rollout, or a template, refers to; what is no reference counts as none."""
+    entries = analysis.get("templates") if isinstance(analysis, Mapping) else None
+    return tuple(TemplateRef.of(one) for one in entries if isinstance(one, Mapping)) if isinstance(entries, list | tuple) else ()
 
 
 def collect(refs: Iterable[TemplateRef], lookup: Lookup) -> tuple[Object, ...]:
