@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,31 @@ class Folder:
         }
         target.write_text(json.dumps(content))
         return target
+
+    def restore(self, settings: str) -> Set[str]:
+        """Take up the configuration that an earlier gateway with the same settings left here, and return its listeners by name.
+
+        Returns nothing, and leaves the files alone, when there is none, or it was made for other settings.
+        """
+        marker = self.path / "settings"
+        same = marker.is_file() and marker.read_text() == settings
+        marker.write_text(settings)
+        found = {name: self._left(name) for name in ("clusters", "listeners", *TABLES)} if same else {}
+        if not found or not all(found.values()):
+            return frozenset()
+        self.versions = {name: str(one["version_info"]) for name, one in found.items()}
+        self._clusters = {str(one["name"]): one for one in found["clusters"]["resources"]}
+        names = [str(one["name"]) for one in found["listeners"]["resources"]]
+        self.has_service_listeners = len(names) > 2
+        return frozenset(names)
+
+    def _left(self, name: str) -> Json:
+        """Return a file of an earlier gateway; empty when it is not there or is no whole configuration."""
+        try:
+            found = json.loads((self.path / f"{name}.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) and found.keys() >= {"version_info", "resources"} else {}
 
     def write(self, configuration: Configuration) -> list[str]:
         """Write what has changed, and return the names of the files written. Clusters no longer wanted stay for now."""

@@ -25,6 +25,7 @@ POLL_SECONDS = 0.005
 VERSION = re.compile(
     r'^(?:cluster_manager\.(cds)|listener_manager\.(lds)|http\.\w+\.rds\.(\w+))\.version_text: "(.*)"$', re.MULTILINE
 )
+FIXED_LISTENERS = frozenset({"ingress", "names"})
 VERSION_NAMES = {"cds": "clusters", "lds": "listeners"}
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,12 @@ def is_free(address: str, port: int) -> bool:
     return True
 
 
+def _is_free_listener(name: str) -> bool:
+    """Tell whether the address of a Service's listener, `ADDRESS:PORT`, can be listened on."""
+    address, _, port = name.rpartition(":")
+    return is_free(address, int(port))
+
+
 def lowest_port() -> int:
     """Return the lowest port this process may bind."""
     for port in (80, 443):
@@ -107,13 +114,19 @@ class Gateway:
         return self.settings.proxy
 
     async def start(self) -> None:
-        """Start Envoy with an empty cluster.
+        """Start Envoy with what an earlier gateway served from this folder, so that after a crash nobody meets an empty one.
+
+        Without one it starts with an empty cluster.
 
         Raises:
             NotServed: it does not come up.
         """
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
-        self._folder.write(translate(World(), self.settings))
+        listeners = self._folder.restore(repr(self.settings))
+        if listeners and all(map(_is_free_listener, listeners - FIXED_LISTENERS)):
+            self._listening = listeners
+        else:
+            self._folder.write(translate(World(), self.settings))
         self._folder.bootstrap()
         await self.envoy.start()
         await self.confirmed(timeout_seconds=20)
@@ -138,9 +151,8 @@ class Gateway:
     def _without_taken(self, configuration: Configuration) -> Configuration:
         """Leave out new listeners whose address somebody else has: Envoy would take none of the others' changes with them."""
         kept, problems = dict(configuration.listeners), list(configuration.problems)
-        for name in configuration.listeners.keys() - self._listening - {"ingress", "names"}:
-            address, _, port = name.rpartition(":")
-            if not is_free(address, int(port)):
+        for name in configuration.listeners.keys() - self._listening - FIXED_LISTENERS:
+            if not _is_free_listener(name):
                 del kept[name]
                 problems.append(Problem(name, "no listener: another program has this address; it is reached by name only"))
         self._listening = kept.keys()

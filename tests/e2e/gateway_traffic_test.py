@@ -193,6 +193,36 @@ async def test_a_killed_envoy_comes_back_as_it_was(gateway: Gateway) -> None:
     assert await ask(f"http://{gateway.ingress}/", 5) == {(200, "canary"): 5}
 
 
+@pytest.mark.usefixtures("stable", "canary")
+async def test_the_next_gateway_in_a_folder_serves_what_the_last_one_did_before_it_knows_the_cluster(tmp_path: Path) -> None:
+    """After a crash nobody meets a gateway that listens and knows no route."""
+    async with running_gateway(tmp_path) as first:
+        await serve(first, world(100))
+    second = Gateway(tmp_path, first.settings)
+    try:
+        await second.start()
+        assert await ask(f"http://{second.ingress}/", 5) == {(200, "canary"): 5}
+        assert await ask(f"http://{OWN}.181.1/") == {(200, "stable"): 1}
+        await serve(second, world(0))
+        assert await ask(f"http://{second.ingress}/", 5) == {(200, "stable"): 5}
+    finally:
+        await second.stop()
+
+
+@pytest.mark.usefixtures("stable", "canary")
+async def test_what_cannot_be_taken_up_again_does_not_keep_the_next_gateway_from_starting(tmp_path: Path) -> None:
+    async with running_gateway(tmp_path) as first:
+        await serve(first, world())
+    (tmp_path / "clusters.json").write_text('{"version_info":')
+    second = Gateway(tmp_path, first.settings)
+    try:
+        await second.start()
+        await serve(second, world())
+        assert await ask(f"http://{second.ingress}/") == {(200, "stable"): 1}
+    finally:
+        await second.stop()
+
+
 async def test_an_address_that_somebody_else_has_takes_nothing_else_with_it(gateway: Gateway) -> None:
     """Two gateways never share an address: the later one leaves it out and says so."""
     async with running_apps(App("squatter", f"{OWN}.181.1", 80)):
