@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from analysis.arguments import Argument, field_value, merge_arguments
 from analysis.errors import InvalidAnalysis, TemplateNotFound
+from analysis.no_data import carried
 from analysis.shapes import check_shape
 from kube.kinds import ANALYSIS_RUN, ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE
 from kube.objects import Object
@@ -166,9 +167,14 @@ def build_run(
     return {
         "apiVersion": ANALYSIS_RUN.api_version,
         "kind": ANALYSIS_RUN.name,
-        "metadata": dict(metadata),
+        "metadata": _with_annotations(metadata, carried(templates)),
         "spec": {field: entries for field, entries in spec.items() if entries or field == "metrics"},
     }
+
+
+def _with_annotations(metadata: Mapping[str, Any], more: Mapping[str, str]) -> dict[str, Any]:
+    """Add annotations to an object's metadata; those that are there already win."""
+    return {**metadata, **({"annotations": {**more, **(metadata.get("annotations") or {})}} if more else {})}
 
 
 def _with_rules(

@@ -11,7 +11,7 @@ from typing import Any
 from analysis.providers import served
 from analysis.run.phases import Phase
 from analysis.run.plan import plan
-from analysis.run.snapshot import Measure, Measured, Snapshot, Unmeasurable, effect_id
+from analysis.run.snapshot import Measure, Measured, Skipped, Snapshot, Unmeasurable, effect_id
 from kube.plan import Effect, Event, Observation, Plan
 
 START = datetime(2026, 8, 1, 12, 0, 0, tzinfo=UTC)
@@ -32,7 +32,7 @@ def a_run(*metrics: Mapping[str, Any], status: Mapping[str, Any] | None = None, 
     return run if status is None else {**run, "status": dict(status)}
 
 
-Answer = Phase | Measured | Unmeasurable | None
+Answer = Phase | Measured | Skipped | Unmeasurable | None
 
 
 @dataclass(slots=True)

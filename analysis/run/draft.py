@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from analysis.errors import InvalidAnalysis
 from analysis.run.metrics import Metric
 from analysis.run.phases import Assessment, Phase, assess
-from analysis.run.snapshot import Snapshot, Unmeasurable, effect_id
+from analysis.run.snapshot import Skipped, Snapshot, Unmeasurable, effect_id
 from analysis.run.status import Result, read_results
 from kube.objects import parse_time
 from kube.plan import Observation
@@ -26,7 +26,7 @@ def due_at(metric: Metric, result: Result | None, started_at: datetime) -> datet
     finished_at = result.last_finished_at if result else None
     if result is None or finished_at is None:
         return started_at + metric.initial_delay
-    erred = result.last is not None and result.last.get("phase") == Phase.ERROR
+    erred = result.counters.consecutive_error > 0 and finished_at != result.skips[1]
     return finished_at + (ERROR_RETRY if erred or metric.interval is None else metric.interval)
 
 
@@ -75,6 +75,9 @@ class Draft:
                 if isinstance(answer, Unmeasurable):
                     raise InvalidAnalysis(answer.message)
                 result = self.results.get(metric.name) or self._new_result(metric)
+                if isinstance(answer, Skipped):
+                    self.results[metric.name] = result.skipping(answer)
+                    break  # not counted: the next measurement has the same number
                 self.results[metric.name] = result.plus(answer, retention=metric.retention)
                 self._settle(metric, terminating=False)
 

@@ -13,15 +13,23 @@ from typing import Any
 from analysis.arguments import substitute, tags
 from analysis.conditions import Verdict, judge
 from analysis.errors import InvalidAnalysis
+from analysis.no_data import NoData, is_no_data, no_data_text
 from analysis.providers.base import BadMetric, BadResponse, HttpRequest, HttpResponse, Provider, Sample, Window
 from analysis.redaction import Redactor
 from analysis.run.phases import Phase
-from analysis.run.snapshot import Measure, Measured, Unmeasurable
+from analysis.run.snapshot import Measure, Measured, Skipped, Unmeasurable
 
 _SEARCHED_BYTES = 1024 * 1024
 _SEARCHED_CHARACTERS = 64 * 1024
 """Secrets are looked for in no more than this; what is stored is much shorter."""
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"})
+
+_PHASES = {
+    NoData.ERROR: Phase.ERROR,
+    NoData.FAILED: Phase.FAILED,
+    NoData.INCONCLUSIVE: Phase.INCONCLUSIVE,
+    NoData.SUCCESSFUL: Phase.SUCCESSFUL,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +41,7 @@ class Prepared:
     request: HttpRequest = field(repr=False)
     redactor: Redactor = field(repr=False)
     started_at: datetime
+    no_data: NoData | None = None
     has_secret_condition: bool = False
     """Whether a secret is part of a condition, whose error texts could then show pieces of it."""
 
@@ -76,6 +85,7 @@ def prepare(
         request=request,
         redactor=redactor,
         started_at=now,
+        no_data=measure.no_data,
         has_secret_condition=_has_secret_condition(measure, secrets),
     )
 
@@ -94,17 +104,23 @@ def _written_secrets(spec: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(value) for value in values if value)
 
 
-def conclude(prepared: Prepared, response: HttpResponse, *, now: datetime) -> Measured:
-    """Read the answer and judge it by the metric's conditions (spec/analysis.md 1.3)."""
+def conclude(prepared: Prepared, response: HttpResponse, *, now: datetime) -> Measured | Skipped:
+    """Read the answer and judge it by the metric's conditions (spec/analysis.md 1.3), or by the policy when there is no data."""
     try:
         sample = prepared.provider.parse(prepared.provider_spec, response)
     except BadResponse as error:
         return failed(prepared, _reading_error(prepared, response, error), now=now)
-    verdict = _judge(prepared, sample, sample.value, now)
+    if prepared.no_data is not None and is_no_data(sample.value):
+        phase, message = _PHASES.get(prepared.no_data), no_data_text(sample.value, prepared.no_data)
+        if phase is None:
+            return Skipped(finished_at=now, message=message)
+    else:
+        verdict = _judge(prepared, sample, sample.value, now)
+        phase, message = Phase(verdict.phase.value), _judging_error(prepared, sample, now) if verdict.message else ""
     return Measured(
-        phase=Phase(verdict.phase.value),
+        phase=phase,
         value=prepared.redactor.text(_text_of(sample)),
-        message=prepared.redactor.text(_judging_error(prepared, sample, now) if verdict.message else ""),
+        message=prepared.redactor.text(message),
         metadata=prepared.redactor.entries(sample.metadata),
         started_at=prepared.started_at,
         finished_at=now,

@@ -13,6 +13,7 @@ from typing import Any
 import re2
 
 from analysis.errors import InvalidAnalysis
+from analysis.no_data import NoData
 from analysis.providers import KNOWN
 from crds.durations import parse_duration
 
@@ -37,6 +38,8 @@ class Metric:
     consecutive_success_limit: int
     dry_run: bool = False
     retention: int = DEFAULT_RETENTION
+    no_data: NoData | None = None
+    """What a measurement without data counts as; None lets the conditions judge it."""
 
     @property
     def provider_spec(self) -> Mapping[str, Any]:

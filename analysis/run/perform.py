@@ -18,7 +18,7 @@ from analysis.providers.base import HttpRequest, HttpResponse, Provider
 from analysis.redaction import Redactor
 from analysis.run.measuring import Prepared, conclude, failed, prepare
 from analysis.run.phases import Phase
-from analysis.run.snapshot import Measure, Measured, Unmeasurable
+from analysis.run.snapshot import Measure, Measured, Skipped, Unmeasurable
 from analysis.transport import TransportError
 from kube.clock import Clock
 from kube.errors import ApiError, NotFound
@@ -67,7 +67,7 @@ class Measurer:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_slots", asyncio.Semaphore(self.concurrency))
 
-    async def __call__(self, key: Key, effect: Effect) -> Measured | Unmeasurable:
+    async def __call__(self, key: Key, effect: Effect) -> Measured | Skipped | Unmeasurable:
         """Take the measurement that the effect asks for; expected failures are answers, not exceptions."""
         measure: Measure = effect.request
         async with self._slots:
@@ -76,7 +76,7 @@ class Measurer:
             _LOG.warning("%s/%s: measurement %s failed: %s", *key, effect.id, answer.message)
         return answer
 
-    async def _measure(self, measure: Measure) -> Measured | Unmeasurable:
+    async def _measure(self, measure: Measure) -> Measured | Skipped | Unmeasurable:
         started_at = self.clock.now()
         try:
             secrets = await self._read_secrets(measure)
@@ -88,14 +88,14 @@ class Measurer:
         prepared = prepare(measure, secrets=secrets, providers=self.providers, now=started_at)
         return await self._send(prepared) if isinstance(prepared, Prepared) else prepared
 
-    async def _send(self, prepared: Prepared) -> Measured:
+    async def _send(self, prepared: Prepared) -> Measured | Skipped:
         try:
             response = await self.transport.send(prepared.request)
         except TransportError as error:
-            measured = failed(prepared, str(error), now=self.clock.now())
+            measured: Measured | Skipped = failed(prepared, str(error), now=self.clock.now())
         else:
             measured = conclude(prepared, response, now=self.clock.now())
-        return _without(self.transport.known_secrets(), measured)
+        return measured if isinstance(measured, Skipped) else _without(self.transport.known_secrets(), measured)
 
     async def _read_secrets(self, measure: Measure) -> dict[str, str]:
         """Return the values of the secret arguments by argument name, read now from the run's namespace."""

@@ -7,10 +7,12 @@ I/O, read a clock, know what a provider does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from analysis.errors import InvalidAnalysis
+from analysis.no_data import policies
 from analysis.run.draft import Draft, due_at
 from analysis.run.metrics import Metric
 from analysis.run.phases import Phase
@@ -35,13 +37,23 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
     if _phase_of(run).is_completed:
         return _retire(run, now, consumed)
     try:
-        metrics = resolve(run.get("spec") or {}, served=snapshot.providers.keys())
+        metrics = _with_policies(run, resolve(run.get("spec") or {}, served=snapshot.providers.keys()))
         draft = Draft.of(snapshot, metrics, now)
         draft.fold(snapshot.observations)
     except InvalidAnalysis as error:
         return _refuse(run, str(error), now, consumed)
     draft.assess()
     return _proceed(snapshot, draft, consumed)
+
+
+def _with_policies(run: Mapping[str, Any], metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+    """Give metrics what the run's annotations say about measurements without data.
+
+    Raises:
+        InvalidAnalysis: an annotation cannot be read.
+    """
+    chosen = policies(run, [metric.name for metric in metrics])
+    return tuple(replace(metric, no_data=chosen.get(metric.name)) for metric in metrics)
 
 
 def _phase_of(run: Mapping[str, Any]) -> Phase:
@@ -130,6 +142,7 @@ def _effect(snapshot: Snapshot, draft: Draft, metric: Metric) -> Effect:
             metric=spec["metrics"][draft.metrics.index(metric)],
             arguments=tuple(spec.get("args") or ()),
             number=number,
+            no_data=metric.no_data,
         ),
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from analysis.no_data import NoData
 from analysis.providers.base import Provider
 from analysis.run.phases import Phase
 from kube.objects import Key, Object
@@ -35,6 +36,8 @@ class Measure:
     metric: Mapping[str, Any]
     """The entry of `spec.metrics` as written."""
     arguments: tuple[Mapping[str, Any], ...]
+    no_data: NoData | None = None
+    """What it counts as when there is no data; None lets the conditions judge it."""
     number: int
     """The how-manieth measurement of the metric this is, errors included, from 1."""
 
@@ -49,6 +52,14 @@ class Measured:
     value: str = ""
     message: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """The answer to a `Measure` that had no data where such a measurement is not counted."""
+
+    finished_at: datetime
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from typing import Any
 
 from analysis.run.metrics import Metric
 from analysis.run.phases import Counters, Phase
-from analysis.run.snapshot import Measured
+from analysis.run.snapshot import Measured, Skipped
+from analysis.run.verdicts import SKIPPED
 from kube.objects import format_time, parse_time
 
 MAXIMUM_VALUE_CHARACTERS = 8192
@@ -38,8 +39,9 @@ class Result:
 
     @property
     def last_finished_at(self) -> datetime | None:
-        """When the newest measurement ended."""
-        return parse_time(self.last.get("finishedAt")) if self.last else None
+        """When the newest measurement ended, counted or not."""
+        finished_at, (_, skipped_at) = parse_time(self.last.get("finishedAt")) if self.last else None, self.skips
+        return max((moment for moment in (finished_at, skipped_at) if moment), default=None)
 
     def plus(self, measured: Measured, *, retention: int) -> Result:
         """Return the result after one more measurement; the oldest beyond `retention` are dropped.
@@ -52,6 +54,21 @@ class Result:
             counters=self.counters.plus(measured.phase),
             measurements=(*self.measurements, written_measurement(measured))[-retention:],
         )
+
+    def skipping(self, skipped: Skipped) -> Result:
+        """Return the result after a measurement without data that is not counted; only its metadata tells of it."""
+        count, _ = self.skips
+        note = f"{count + 1}, last at {format_time(skipped.finished_at)}"
+        return replace(self, message=_cut(skipped.message), metadata={**self.metadata, SKIPPED: note})
+
+    @property
+    def skips(self) -> tuple[int, datetime | None]:
+        """How many measurements without data were not counted, and when the last of them ended."""
+        count, _, last = str(self.metadata.get(SKIPPED) or "").partition(", last at ")
+        try:
+            return int(count or 0), parse_time(last or None)
+        except ValueError:
+            return 0, None
 
 
 def read_results(status: Mapping[str, Any]) -> dict[str, Result]:

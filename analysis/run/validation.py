@@ -13,6 +13,7 @@ from analysis.arguments import Argument, secret_references, substitute, tag_name
 from analysis.errors import InvalidAnalysis
 from analysis.expressions import ExpressionError
 from analysis.expressions import compile as compile_condition
+from analysis.no_data import carried
 from analysis.redaction import REDACTED
 from analysis.run.metrics import DEFAULT_RETENTION, Metric, matching, read_metrics, read_number
 from analysis.shapes import check_shape
@@ -77,6 +78,7 @@ def validate_templates(
         flat = flatten(templates)
         metrics = _read_with_placeholders(flat.metrics, flat.arguments, arguments, served)
         _with_rules(metrics, {"dryRun": flat.dry_run, "measurementRetention": flat.retention})
+        carried(templates)
     except InvalidAnalysis as error:
         return (f"AnalysisTemplate {name}: {error}",)
     unending = (

@@ -12,6 +12,7 @@ from typing import Any
 
 from analysis.arguments import secret_references, substitute, tags
 from analysis.errors import InvalidAnalysis
+from analysis.no_data import ADVICE
 from analysis.redaction import REDACTED
 from kube.objects import Object, name_of
 
@@ -19,12 +20,10 @@ LINE_CHARACTERS = 160
 """What is shown of a longer text."""
 SHOWN_VALUES = 5
 SKIPPED = "rollouts/no-data-skipped"
-"""In the metadata of a metric's result: how many measurements without data were not counted."""
+"""In the metadata of a metric's result: how many measurements without data were not counted, and when the last one ended."""
 NEVER_MEASURED = "AnalysisRunNeverMeasured"
 """The event's reason, on the run and on its Rollout, when a Successful run has no verdict."""
-NO_DATA_HINT = (
-    "no data for that time: check that requests reach the new version, that its pods are scraped and that the query's labels fit"
-)
+NO_DATA_HINT = f"no data for that time: {ADVICE}"
 _NUMBER = re.compile(r"-?\d+\.\d+(?:[eE][-+]?\d+)?")
 _VALUE_CHARACTERS = 60
 _BAD = ("Failed", "Error", "Inconclusive")
@@ -142,7 +141,7 @@ def _never_measured(result: Mapping[str, Any]) -> str:
 
 def skipped(result: Mapping[str, Any]) -> int:
     """Return how many measurements of a metric had no data and were not counted."""
-    text = str((result.get("metadata") or {}).get(SKIPPED) or "0").partition(" ")[0]
+    text = str((result.get("metadata") or {}).get(SKIPPED) or "0").partition(",")[0]
     return int(text) if text.isdecimal() else 0
 
 
