@@ -6,7 +6,7 @@ Objects are plain dictionaries as the API server sends them. Nothing here change
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 Object: TypeAlias = Mapping[str, Any]
@@ -83,3 +83,12 @@ def parse_time(text: str | None) -> datetime | None:
 def format_time(moment: datetime) -> str:
     """Write a time as `metav1.Time` does: UTC, whole seconds, `Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def next_second(moment: datetime) -> datetime:
+    """Return the first whole second that is not before a time.
+
+    For the start of something that must last as long as was asked for: `format_time` drops what is beyond the whole second,
+    so a wait that was begun with it would end up to a second too soon.
+    """
+    return moment + timedelta(microseconds=-moment.microsecond % 1_000_000)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.run.verdicts import NEVER_MEASURED, never_measured
-from kube.objects import format_time, labels_of, name_of, parse_time
+from kube.objects import format_time, labels_of, name_of, next_second, parse_time
 from rollouts.engine.names import STEP_INDEX
 from rollouts.engine.steps import Step, describe, kind_of, pause_duration
 from rollouts.rollout.draft import Draft
@@ -149,7 +149,7 @@ def add_pause(draft: Draft, reason: str, *, cause: str = "") -> None:
     if paused_for(draft, reason):
         return
     pauses = draft.status.get("pauseConditions") or []
-    draft.status["pauseConditions"] = [*pauses, {"reason": reason, "startTime": format_time(draft.now)}]
+    draft.status["pauseConditions"] = [*pauses, {"reason": reason, "startTime": format_time(next_second(draft.now))}]
     draft.status["controllerPause"] = True
     text = f"Rollout is paused ({reason})"
     draft.event("RolloutPaused", f"{text}: {cause}" if cause else text, warning=bool(cause))
@@ -258,7 +258,7 @@ def _pause_is_over(draft: Draft, step: Step) -> bool:
         draft.because("paused until a person promotes or aborts")
         return False
     ends = (parse_time(pause.get("startTime")) or draft.now) + duration
-    if draft.now >= ends:
+    if draft.now >= ends or not duration:
         return True
     draft.because(f"paused for {pause_text(step)}", until=ends)
     return False

@@ -258,6 +258,29 @@ def test_with_progress_deadline_abort_it_is_taken_back() -> None:
     assert world.sizes() == {"shop:1": 5, "shop:2": 0}
 
 
+@pytest.mark.parametrize("milliseconds", [0, 1, 500, 999])
+def test_a_pause_lasts_as_long_as_was_asked_for_whatever_part_of_a_second_it_begins_in(milliseconds: int) -> None:
+    world = shop([{"setWeight": 20}, {"pause": {"duration": 1}}])
+    world.now += timedelta(milliseconds=milliseconds)
+    world.set_image("shop:2")
+    world.settle()
+    began = world.now
+    world.now = began + timedelta(milliseconds=999)
+    world.settle()
+    assert world.status()["pauseConditions"], "a second is not over"
+    world.now = began + timedelta(seconds=2)
+    world.settle()
+    assert "pauseConditions" not in world.status()
+
+
+def test_a_pause_of_no_length_holds_nothing_up() -> None:
+    world = shop([{"setWeight": 20}, {"pause": {"duration": 0}}])
+    world.now += timedelta(milliseconds=500)
+    world.set_image("shop:2")
+    world.settle()
+    assert "pauseConditions" not in world.status()
+
+
 def test_a_long_pause_is_no_missed_deadline() -> None:
     world = shop([{"setWeight": 20}, {"pause": {"duration": "2h"}}], progressDeadlineSeconds=60)
     world.set_image("shop:2")
