@@ -18,6 +18,7 @@ from kube.objects import Object, name_of
 
 LINE_CHARACTERS = 160
 """What is shown of a longer text."""
+NOTE_CHARACTERS = 100
 SHOWN_VALUES = 5
 SKIPPED = "rollouts/no-data-skipped"
 """In the metadata of a metric's result: how many measurements without data were not counted, and when the last one ended."""
@@ -136,7 +137,22 @@ def _never_measured(result: Mapping[str, Any]) -> str:
         return f"{result['name']} was never measured: {NO_DATA_HINT}"
     errors = [one for one in result.get("measurements") or () if one.get("phase") == "Error"]
     message = one_line(str((errors[-1] if errors else result).get("message") or "no text"))
-    return f"{result['name']} was never measured: all {result['error']} attempts were errors, the last one: {message}"
+    tried = "the only attempt was an error" if result["error"] == 1 else f"all {result['error']} attempts were errors, the last one"
+    return f"{result['name']} was never measured: {tried}: {message}"
+
+
+def short_note(run: Object) -> str:
+    """Say in a few words what is wrong with a run: why it failed, what it never measured, what keeps it from measuring."""
+    status = run.get("status") or {}
+    if status.get("phase") in _BAD:
+        return cut(why(run), NOTE_CHARACTERS)
+    if blind := never_measured(run):
+        return cut(blind, NOTE_CHARACTERS)
+    for result in _results(run):
+        if result.get("phase") == "Running" and result.get("consecutiveError"):
+            last = (result.get("measurements") or [result])[-1]
+            return cut(one_line(f"{result['name']}: {last.get('message') or 'no text'}"), NOTE_CHARACTERS)
+    return ""
 
 
 def skipped(result: Mapping[str, Any]) -> int:

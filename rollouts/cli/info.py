@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from analysis.run.verdicts import short_note
 from kube.objects import Object, annotations_of, is_controlled_by, labels_of, name_of, namespace_of, uid_of
 from rollouts.cli.ages import age_of, human_duration, moment
 from rollouts.cli.model import (
@@ -166,6 +167,7 @@ def _analysis_run(run: Object, now: datetime) -> AnalysisRunInfo:
         icon=ANALYSIS_ICONS.get(phase, Icon.UNKNOWN if phase else Icon.WAITING),
         age=age_of(run, now),
         jobs=tuple(_jobs(results, now)),
+        note=short_note(run),
         **counts,
     )
 

@@ -94,6 +94,8 @@ class AnalysisRunInfo:
     inconclusive: int
     error: int
     jobs: tuple[JobInfo, ...]
+    note: str = ""
+    """What is wrong with it, in a few words; empty when nothing is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

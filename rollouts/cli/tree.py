@@ -127,7 +127,8 @@ def _analysis_run(info: AnalysisRunInfo, branch: str, below: str, *, painter: Pa
     )
     notes = [f"{painter.word(icon)} {count}" for icon, count in counts if count]
     name = painter.word(info.name, info.status)
-    yield _row(f"{branch}{Icon.ANALYSIS_RUN} {name}", "AnalysisRun", (info.icon, info.status), info.age, notes, painter=painter)
+    told = [" ".join(filter(None, (",".join(notes), info.note)))]
+    yield _row(f"{branch}{Icon.ANALYSIS_RUN} {name}", "AnalysisRun", (info.icon, info.status), info.age, told, painter=painter)
     for at, job in enumerate(info.jobs):
         job_branch, _ = _branch(at == len(info.jobs) - 1, below)
         name = painter.word(job.name, job.status)

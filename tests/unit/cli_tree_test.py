@@ -216,3 +216,43 @@ def test_the_list_lines_up() -> None:
 )
 def test_a_live_view_keeps_the_status_in_sight_on_a_small_terminal(height: int, expected: str) -> None:
     assert fitted("status\na\nb\nc\n", height) == expected
+
+
+def noted(phase: str, **result: Any) -> str:
+    """Return the information in the row of an AnalysisRun with one metric."""
+    run = analysis_run(phase, [{"name": "success-rate", "phase": phase, **result}])
+    run["spec"] = {"metrics": [{"name": "success-rate", "successCondition": "result[0] >= 0.95", "failureLimit": 1}]}
+    row = next(
+        line
+        for line in rollout_text(rollout_info(rollout(status=PAUSED), now=NOW, analysis_runs=[run])).splitlines()
+        if "α" in line
+    )
+    return row.partition("2m   ")[2]
+
+
+@pytest.mark.parametrize(
+    ("phase", "result", "info"),
+    [
+        pytest.param(
+            "Failed",
+            {"failed": 2, "measurements": [{"phase": "Failed", "value": "[0.7142857]"}, {"phase": "Failed", "value": "[0.5]"}]},
+            "✖ 2 success-rate was [0.714], then [0.500], but must be result[0] >= 0.95 (failed 2 times, allowed: 1)",
+            id="why it failed",
+        ),
+        pytest.param(
+            "Running",
+            {"error": 2, "consecutiveError": 2, "measurements": [{"phase": "Error", "message": "cannot reach\nprometheus"}]},
+            "⚠ 2 success-rate: cannot reach prometheus",
+            id="what keeps it from measuring",
+        ),
+        pytest.param(
+            "Successful",
+            {"error": 1, "measurements": [{"phase": "Error", "message": "gone"}]},
+            "⚠ 1 success-rate was never measured: the only attempt was an error: gone",
+            id="what it never measured",
+        ),
+        pytest.param("Running", {"successful": 3, "error": 1, "consecutiveError": 0}, "✔ 3,⚠ 1", id="an error that is over"),
+    ],
+)
+def test_an_analysis_run_in_trouble_says_what_is_wrong_behind_its_counts(phase: str, result: dict[str, Any], info: str) -> None:
+    assert noted(phase, **result) == info
