@@ -5,12 +5,9 @@ Owns what people type and read. Must not: start processes itself (sandbox.cluste
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
-import signal
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,18 +17,10 @@ import click
 from kube.errors import ApiError
 from sandbox.cluster import Options, SandboxError, StateFolder, default_state
 from sandbox.cluster.finding import VARIABLE, OtherCluster, find
-from sandbox.cluster.processes import Identity
 from sandbox.cluster.running import down as stop_cluster
 from sandbox.cluster.running import up as start_cluster
 from sandbox.cluster.signals import terminated_like_ctrl_c
 from sandbox.cluster.telling import parts_shown, status_data, status_text, up_text
-from sandbox.cluster.traffic import read_shown, show, shown_of, target_of, traffic_text
-from sandbox.load.generator import LoadGenerator
-from sandbox.load.result import Snapshot
-from sandbox.load.view import second_line, summary
-from sandbox.load.wire import Target, Unusable
-
-REPORT_SECONDS = 0.25
 
 state_option = click.option(
     "--state",
@@ -150,44 +139,11 @@ def kubeconfig(*, state: Path | None) -> None:
 def load(*, name: str, state: Path | None, namespace: str, rps: float, duration: float | None, path: str) -> None:
     """Send traffic; exit code 1 when requests were lost."""
     with _plainly():
-        folder = find(state)
-        target = target_of(folder, name, namespace=namespace, path=path)
-        found = asyncio.run(_send(target, folder.path / "load", name, rps=rps, seconds=duration))
-    click.echo(summary(found))
-    if found.lost:
+        from sandbox.loads import send
+
+        complete = send(find(state), name, namespace=namespace, path=path, rps=rps, seconds=duration)
+    if not complete:
         raise SystemExit(1)
-
-
-async def _send(target: Target, folder: Path, name: str, *, rps: float, seconds: float | None) -> Snapshot:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    generator = LoadGenerator(target, rps=rps)
-    async with generator, asyncio.TaskGroup() as group:
-        reporter = group.create_task(_report(generator, folder, name, rps))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await stop.wait()
-        reporter.cancel()
-    return generator.snapshot()
-
-
-async def _report(generator: LoadGenerator, folder: Path, name: str, rps: float) -> None:
-    """Print a line for each second, and write the figures down for `rollouts sandbox traffic`."""
-    sender = Identity.of(os.getpid())
-    assert sender is not None, "this process runs"
-    printed = 0
-    try:
-        while True:
-            await asyncio.sleep(REPORT_SECONDS)
-            found = generator.snapshot()
-            show(folder, shown_of(name, sender, rps=rps, snapshot=found))
-            for second in found.seconds[:-1]:
-                if second.epoch > printed:
-                    click.echo(second_line(second))
-                    printed = second.epoch
-    finally:
-        (folder / f"{sender.pid}.json").unlink(missing_ok=True)
 
 
 @group.command(
@@ -198,25 +154,9 @@ async def _report(generator: LoadGenerator, folder: Path, name: str, rps: float)
 def traffic(*, state: Path | None, once: bool) -> None:
     """Show who answers."""
     with _plainly():
-        folder = find(state)
-        folder.running()
-        loads = read_shown(folder.path / "load")
-        if not loads:
-            raise SandboxError("no load runs; start one with `rollouts sandbox load NAME`")
-        if once or not sys.stdout.isatty():
-            click.echo(traffic_text(loads))
-            return
-        _live(folder)
+        from sandbox.loads import watch
 
-
-def _live(folder: StateFolder) -> None:
-    from rich.live import Live
-    from rich.text import Text
-
-    with contextlib.suppress(KeyboardInterrupt), Live(refresh_per_second=8) as live:
-        while loads := read_shown(folder.path / "load"):
-            live.update(Text(traffic_text(loads)))
-            time.sleep(REPORT_SECONDS)
+        watch(find(state), once=once)
 
 
 @contextlib.contextmanager
@@ -224,5 +164,5 @@ def _plainly() -> Iterator[None]:
     """Turn what can go wrong into one plain sentence."""
     try:
         yield
-    except (SandboxError, ApiError, Unusable, ValueError) as error:
+    except (SandboxError, ApiError, ValueError) as error:
         raise click.ClickException(str(error)) from None

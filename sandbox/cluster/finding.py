@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from kube.config import load
 from kube.errors import InvalidConfig
 from sandbox.cluster.kubeconfig import EXTENSION, STATE
 from sandbox.cluster.state import SandboxError, StateFolder, default_state
@@ -44,6 +43,8 @@ def _left_behind(given: str) -> Path | None:
 
 
 def _state_in(given: str, environment: Mapping[str, str]) -> str:
+    from kube.config import load  # reads YAML, which `up` need not wait for
+
     advice = f"name the sandbox with --state (the usual one is {default_state(environment)}), or unset {VARIABLE}"
     try:
         connection = load(environment={VARIABLE: given})

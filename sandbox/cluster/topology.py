@@ -21,6 +21,8 @@ SHORT_LEASE = (
 )
 """So that a controller that was killed is soon followed by the next one."""
 NO_PROXY = "127.0.0.1,localhost"
+NO_AUTHORITIES = {"SSL_CERT_FILE": "/dev/null", "SSL_CERT_DIR": "/dev/null"}
+"""For parts that speak plain HTTP on loopback only: their HTTP library reads all authorities of the system when imported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,7 @@ def _api_server(places: Places) -> Part:
         command=_python("sandbox.apiserver", *network, *journal, *tokens),
         ready=Ready(url=f"{places.server}/readyz"),
         address=places.server,
+        environment=NO_AUTHORITIES,
         listen_port=places.api_port,
     )
 
@@ -175,6 +178,7 @@ def _node(options: Options, places: Places) -> Part:
         ),
         ready=Ready(url=f"{places.server}/api/v1/nodes/{NODE}", token=places.tokens["node"], condition="Ready"),
         address=places.networks.pods,
+        environment=NO_AUTHORITIES,
     )
 
 
@@ -192,6 +196,7 @@ def _gateway(places: Places, prometheus: Path | None) -> Part:
         command=_python(*command),
         ready=Ready(file=places.folder / "gateway" / "ready.json"),
         address=f"http://{places.ingress}",
+        environment=NO_AUTHORITIES,
     )
 
 

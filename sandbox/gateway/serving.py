@@ -125,11 +125,13 @@ async def serving(client: Client, options: Options) -> AsyncIterator[Serving]:
         relay = Relay(targets=workloads.targets, gateway=requests.expose, more={"/applied": _applied(agent)})
         for part in (gateway, relay):
             stack.push_async_callback(part.stop)
-            await part.start()
+        await relay.start()
         agent.on_world(workloads.follow)
+        prometheus, _ = await asyncio.gather(_start_prometheus(options, relay, stack), gateway.start())
         following = asyncio.create_task(agent.run())
         stack.push_async_callback(_cancel, following)
-        prometheus = await _start_prometheus(options, relay, agent, stack)
+        if prometheus:
+            await agent.ensure(cluster_objects("127.0.0.1", prometheus.port))
         addresses = _addresses(settings, relay, prometheus)
         running = Serving(
             agent=agent, gateway=gateway, relay=relay, prometheus=prometheus, addresses=addresses, following=following
@@ -163,7 +165,7 @@ def _applied(agent: Agent) -> Callable[[web.Request], Awaitable[web.Response]]:
     return answer
 
 
-async def _start_prometheus(options: Options, relay: Relay, agent: Agent, stack: AsyncExitStack) -> Prometheus | None:
+async def _start_prometheus(options: Options, relay: Relay, stack: AsyncExitStack) -> Prometheus | None:
     if not options.with_prometheus:
         return None
     binary = prometheus_path(options.prometheus_binary)
@@ -175,7 +177,6 @@ async def _start_prometheus(options: Options, relay: Relay, agent: Agent, stack:
     found = Prometheus(binary, folder, port=port, relay_port=relay.port, interval_seconds=options.scrape_seconds)
     stack.push_async_callback(found.stop)
     await found.start()
-    await agent.ensure(cluster_objects("127.0.0.1", port))
     return found
 
 

@@ -67,6 +67,7 @@ class Prometheus:
         """Prepare; nothing runs yet."""
         self._folder = folder
         self._configuration = configuration(relay_port, interval_seconds)
+        self.port = port
         self.address = f"http://127.0.0.1:{port}"
         self.child = Child(
             [
