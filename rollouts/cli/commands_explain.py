@@ -12,6 +12,7 @@ import click
 from kube.kinds import ROLLOUT
 from rollouts.cli.commands import kube_command
 from rollouts.cli.naming import rollout_names
+from rollouts.cli.output import Output, data_text, output_option
 from rollouts.cli.reading import now
 from rollouts.cli.session import Cluster, Session
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 @kube_command("explain", short_help="Say what a rollout waits for and what comes next.")
 @click.argument("name", shell_complete=rollout_names)
+@output_option(Output.JSON, Output.YAML)
 @click.pass_obj
-def explain(session: Session, name: str) -> None:
+def explain(session: Session, name: str, *, output: Output | None) -> None:
     """Say where an update stands, what it waits for, what is written next and what comes after."""
     from rollouts.rollout.explain import explain as sentences
     from rollouts.rollout.gather import gather
@@ -32,7 +34,11 @@ def explain(session: Session, name: str) -> None:
         stores = _read(cluster)
     snapshot = gather(stores, (cluster.namespace, name))
     assert snapshot is not None
-    for sentence in sentences(snapshot, now()):
+    told = sentences(snapshot, now())
+    if output is not None:
+        click.echo(data_text({"name": name, "namespace": cluster.namespace, "sentences": told}, output), nl=False)
+        return
+    for sentence in told:
         click.echo(sentence)
 
 

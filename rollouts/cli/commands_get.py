@@ -16,6 +16,7 @@ from kube.objects import format_time, key_of, name_of
 from rollouts.cli.commands import LazyGroup, kube_command
 from rollouts.cli.info import rollout_info
 from rollouts.cli.naming import rollout_names
+from rollouts.cli.output import Output, object_text, objects_text, only_once, output_option
 from rollouts.cli.patches import Refused
 from rollouts.cli.reading import fetch, info_now, now, sources
 from rollouts.cli.session import Session
@@ -26,7 +27,8 @@ _NO_EXPERIMENTS = (
     "Experiments are not served by this controller; use an analysis step, or `kubectl get experiments` for the objects"
 )
 
-get = LazyGroup("get", help="Get details about rollouts.", aliases={"ro": "rollout", "rollouts": "rollout", "exp": "experiment"})
+_KINDS = {"ro": "rollout", "rollouts": "rollout", "exp": "experiment"}
+get = LazyGroup("get", help="Get details about rollouts.", aliases=_KINDS, usual="rollout")
 list_ = LazyGroup("list", help="List rollouts.", aliases={"ro": "rollouts", "rollout": "rollouts", "experiment": "experiments"})
 
 
@@ -35,9 +37,15 @@ list_ = LazyGroup("list", help="List rollouts.", aliases={"ro": "rollouts", "rol
 @click.option("-w", "--watch", is_flag=True, help="Watch live updates to the rollout.")
 @click.option("--no-color", is_flag=True, help="Do not colorize output.")
 @click.option("--timeout-seconds", type=int, default=0, help="Stop watching after this many seconds.")
+@output_option(Output.JSON, Output.YAML, Output.NAME)
 @click.pass_obj
-def get_rollout(session: Session, name: str, *, watch: bool, no_color: bool, timeout_seconds: int) -> None:
+def get_rollout(session: Session, name: str, *, watch: bool, no_color: bool, timeout_seconds: int, output: Output | None) -> None:
     """Show a rollout: status, weights, images, and a tree of revisions, ReplicaSets, pods and analysis runs."""
+    if output is not None:
+        only_once(watch=watch)
+        with session.open() as cluster:
+            click.echo(object_text(cluster.rollout(name), ROLLOUT, output), nl=False)
+        return
     colour = sys.stdout.isatty() and not no_color
     with session.open() as cluster:
         rollout, info = fetch(cluster, name)
@@ -97,19 +105,28 @@ def list_experiments(**_: object) -> None:
 @click.option("--name", default="", help="Only the rollout of this name.")
 @click.option("--timestamps", is_flag=True, help="Begin each line with the time.")
 @click.option("-w", "--watch", is_flag=True, help="Print further lines as rollouts change.")
+@output_option(Output.JSON, Output.YAML, Output.NAME, Output.WIDE)
 @click.pass_obj
-def list_rollouts(session: Session, *, all_namespaces: bool, name: str, timestamps: bool, watch: bool) -> None:
+def list_rollouts(
+    session: Session, *, all_namespaces: bool, name: str, timestamps: bool, watch: bool, output: Output | None
+) -> None:
     """List rollouts, one line each."""
     fields = f"metadata.name={name}" if name else ""
+    if output is not None:
+        only_once(watch=watch)
     with session.open() as cluster:
         namespace = "" if all_namespaces else cluster.namespace
         found = sorted(cluster.client.list(ROLLOUT, namespace, field_selector=fields).items, key=key_of)
+    if output in (Output.JSON, Output.YAML, Output.NAME):
+        click.echo(objects_text(found, ROLLOUT, output), nl=False)
+        return
     if not found and not watch:
         click.echo("No resources found.", err=True)
         return
     infos = [rollout_info(one, now=now()) for one in found]
     stamp = format_time(now()) if timestamps else ""
-    click.echo(listing_text(infos, all_namespaces=all_namespaces, timestamp=stamp), nl=False)
+    wide = output is Output.WIDE
+    click.echo(listing_text(infos, all_namespaces=all_namespaces, timestamp=stamp, wide=wide), nl=False)
     if watch:
         _follow_list(session, namespace, fields, known=infos, timestamps=timestamps)
 

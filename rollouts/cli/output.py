@@ -14,6 +14,7 @@ import click
 
 from kube.kinds import Kind
 from kube.objects import Object, name_of
+from rollouts.cli.patches import Refused
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -36,6 +37,16 @@ def output_option(*forms: Output) -> Callable[[CommandT], CommandT]:
 
 def _read(ctx: click.Context, param: click.Parameter, value: str | None) -> Output | None:
     return None if value is None else Output(value)
+
+
+def only_once(*, watch: bool) -> None:
+    """Refuse to watch in a form that tells of one moment.
+
+    Raises:
+        Refused: it is asked for.
+    """
+    if watch:
+        raise Refused("-o prints one answer; leave out --watch, or -o")
 
 
 def object_text(obj: Object, kind: Kind, output: Output) -> str:

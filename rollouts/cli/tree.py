@@ -139,10 +139,15 @@ def _row(name: str, kind: str, state: tuple[Icon, str], age: str, notes: Sequenc
     return name, kind, f"{painter.word(state[0])} {state[1]}", age, ",".join(notes)
 
 
-def listing_text(infos: Sequence[RolloutInfo], *, all_namespaces: bool = False, timestamp: str = "", titles: bool = True) -> str:
-    """Return the table of `list rollouts`, ending with a newline; with a timestamp each line begins with it."""
-    rows = [_listed(info) for info in infos]
-    table = [_LISTED_TITLES, *rows] if titles else rows
+def listing_text(
+    infos: Sequence[RolloutInfo], *, all_namespaces: bool = False, timestamp: str = "", titles: bool = True, wide: bool = False
+) -> str:
+    """Return the table of `list rollouts`, ending with a newline; with a timestamp each line begins with it.
+
+    A `wide` one has age, images and message too.
+    """
+    rows = [(*_listed(info), *(_more(info) if wide else ())) for info in infos]
+    table = [(*_LISTED_TITLES, *(_MORE_TITLES if wide else ())), *rows] if titles else rows
     if all_namespaces:
         spaces = ["NAMESPACE", *(info.namespace for info in infos)] if titles else [info.namespace for info in infos]
         table = [(f"{space:<9}", *row) for space, row in zip(spaces, table, strict=True)]
@@ -166,4 +171,9 @@ def _least(*cells: str) -> tuple[str, ...]:
     return tuple(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
 
 
+def _more(info: RolloutInfo) -> tuple[str, ...]:
+    return info.age, ",".join(dict.fromkeys(one.image for one in info.images)) or "-", info.message or "-"
+
+
+_MORE_TITLES = ("AGE", "IMAGES", "MESSAGE")
 _LISTED_TITLES = _least("NAME", "STRATEGY", "STATUS", "STEP", "SET-WEIGHT", "READY", "DESIRED", "UP-TO-DATE", "AVAILABLE")

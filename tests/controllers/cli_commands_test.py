@@ -435,6 +435,53 @@ def test_the_shell_completes_names(
     assert printed.err == ""
 
 
+READERS: dict[str, Any] = {"json": json.loads, "yaml": yaml.safe_load}
+
+
+@pytest.mark.parametrize("form", READERS)
+def test_programs_read_rollouts_and_their_state(client: QuickClient, capsys: pytest.CaptureFixture[str], form: str) -> None:
+    stored(client, shop(), status=PAUSED)
+
+    def answer(*arguments: str) -> Any:
+        assert rollouts(*arguments, "-o", form) == 0
+        return READERS[form](capsys.readouterr().out)
+
+    one, many = answer("get", "rollout", "shop"), answer("list", "rollouts", "-A")
+    assert one["status"]["phase"] == "Paused"
+    assert (many["kind"], many["items"]) == ("List", [one])
+    assert answer("list", "rollouts", "-n", "elsewhere")["items"] == []
+    state = {"name": "shop", "namespace": "default", "phase": "Paused", "message": "CanaryPauseStep"}
+    assert answer("status", "shop", "--watch=false") == state
+    assert answer("explain", "shop")["sentences"], "the same as without -o"
+
+
+def test_status_as_data_is_the_last_state_alone_and_fails_as_without(
+    client: QuickClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored(client, shop(), status=PAUSED | {"phase": "Degraded", "message": "RolloutAborted: x"})
+    assert rollouts("status", "shop", "-o", "json") == 1
+    assert json.loads(capsys.readouterr().out)["phase"] == "Degraded"
+
+
+def test_a_wide_list_has_images_and_messages(client: QuickClient, capsys: pytest.CaptureFixture[str]) -> None:
+    stored(client, shop(), status=PAUSED)
+    assert rollouts("list", "rollouts", "-o", "wide") == 0
+    titles, line = capsys.readouterr().out.splitlines()
+    assert titles.split()[-3:] == ["AGE", "IMAGES", "MESSAGE"]
+    assert line.split()[-1] == "CanaryPauseStep"
+
+
+@pytest.mark.parametrize("arguments", [("get", "rollout", "shop"), ("list", "rollouts")], ids=" ".join)
+def test_names_are_printed_and_one_answer_is_not_watched(
+    client: QuickClient, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    stored(client, shop(), status=PAUSED)
+    assert rollouts(*arguments, "-o", "name") == 0
+    assert capsys.readouterr().out == "rollout.argoproj.io/shop\n"
+    assert rollouts(*arguments, "-o", "name", "--watch") == 1
+    assert "leave out --watch" in capsys.readouterr().err
+
+
 def test_version_names_the_program(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["version", "--short"], prog="kubectl argo rollouts") == 0
     assert capsys.readouterr().out.startswith("kubectl-argo-rollouts: v")

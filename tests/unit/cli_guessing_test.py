@@ -30,6 +30,7 @@ def test_the_nearest_word_is_meant_if_it_is_near(word: str, meant: str) -> None:
     ("arguments", "hint"),
     [
         pytest.param(("retry", "web"), " Did you mean: rollouts retry rollout web", id="a name after retry"),
+        pytest.param(("get", "web", "-w"), " Did you mean: rollouts get rollout web", id="a name after get"),
         pytest.param(("retry", "rolout", "web"), " Did you mean: rollouts retry rollout web", id="a kind misspelt"),
         pytest.param(("promot", "web"), " Did you mean: rollouts promote web", id="a command misspelt"),
         pytest.param(("set", "web", "a=b c"), " Did you mean: rollouts set image web 'a=b c'", id="blanks are quoted"),
