@@ -127,13 +127,13 @@ class Draft:
 
     @property
     def new_available(self) -> int:
-        """Available pods of the wanted revision."""
-        return self.new.available if self.new else 0
+        """Available pods of the wanted revision that are to stay."""
+        return self.new.side.sure if self.new else 0
 
     @property
     def stable_available(self) -> int:
-        """Available pods of the stable revision."""
-        return self.stable.available if self.stable else 0
+        """Available pods of the stable revision that are to stay."""
+        return self.stable.side.sure if self.stable else 0
 
     @property
     def all_sets(self) -> tuple[ReplicaSet, ...]:

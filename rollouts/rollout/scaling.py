@@ -17,6 +17,7 @@ from rollouts.rollout.revisions import create_replica_set
 from rollouts.rollout.services import holds_users, nobody_on_canary, selected_hash, serves_another
 from rollouts.rollout.snapshot import ReplicaSet
 from rollouts.rollout.targets import lifted, pods_for, wanted_counts
+from routers.base import Split
 
 NOTHING = Side(spec=0, available=0)
 
@@ -96,7 +97,7 @@ def _routed_canary(draft: Draft, wanted: int) -> int:
         return _aborted_canary(draft, new)
     if draft.observed is None and wanted < new.wanted:
         return new.wanted
-    carried = draft.observed.canary if draft.observed else 0
+    carried = max(one.canary for one in _splits(draft)) if draft.observed else 0
     explicit = any("setCanaryScale" in step for step in draft.settings.steps[: draft.index + 1])
     if wanted < new.wanted and carried and not explicit:
         return max(wanted, min(new.wanted, pods_for(draft, carried)))
@@ -129,7 +130,13 @@ def _routed_stable(draft: Draft, wanted: int) -> int:
     if draft.observed is None:
         return max(wanted, stable.wanted)
     total = draft.settings.total_weight
-    return max(wanted, lifted(draft, pods_for(draft, total - min(draft.observed.canary, total))))
+    most = max(total - min(one.canary, total) for one in _splits(draft))
+    return max(wanted, lifted(draft, pods_for(draft, most)))
+
+
+def _splits(draft: Draft) -> list[Split]:
+    """Return the splits that hold while this plan is carried out: the one that is seen, and the one that is written."""
+    return [one for one in (draft.observed, draft.wanted) if one is not None]
 
 
 def _resize(draft: Draft, replica_set: ReplicaSet, replicas: int) -> None:

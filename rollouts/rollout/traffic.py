@@ -149,7 +149,7 @@ def _target(draft: Draft) -> Target:
     if not draft.new_available or serves_another(draft):
         return _unless_stable_is_gone(draft, Target(0, keep_routes=False))
     if draft.fast_track:
-        return _on_fast_track(draft, on_canary)
+        return _unless_stable_is_gone(draft, _on_fast_track(draft, on_canary))
     target = _on_step(draft)
     if paused_for(draft, FAILED):
         target = replace(target, weight=min(target.weight, on_canary))  # no further than where the analysis failed
@@ -230,7 +230,7 @@ def _unless_stable_is_gone(draft: Draft, target: Target) -> Target:
     if target.weight >= on_canary:
         return target
     in_use = canary_in_use(draft)
-    carried = next((one.available for one in draft.all_sets if one.hash == in_use), draft.new_available)
+    carried = next((one.side.sure for one in draft.all_sets if one.hash == in_use), draft.new_available)
     if not draft.stable_available and carried:
         return Target(on_canary, keep_routes=target.keep_routes, why="stable has no available pod: traffic stays where it is")
     needed = pods_for(draft, draft.settings.total_weight - target.weight)

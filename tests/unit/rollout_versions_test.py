@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from kube.kinds import REPLICA_SET, ROLLOUT
 from rollouts.rollout.snapshot import ReplicaSet
 from tests.model import World
@@ -114,3 +116,49 @@ def test_a_version_that_has_all_its_pods_at_once_does_not_inherit_users() -> Non
     world.settle()
     assert (world.weight(), world.selected("shop-canary"), world.status()["currentStepIndex"]) == (100, "shop:1", 1)
     assert world.sizes()["shop:3"] == 0
+
+
+@pytest.mark.parametrize("replicas", [2, 10])
+def test_scaling_up_in_a_full_promotion_that_is_paused_takes_stable_no_pod_that_it_needs(replicas: int) -> None:
+    """The share that follows the pods goes down with more replicas: stable gets users back, so it gets its pods first."""
+    world = nginx_shop([{"setWeight": 20}], replicas=1, dynamicStableScale=True)
+    world.set_image("shop:2")
+    world.reconcile()
+    world.patch_status({"promoteFull": True})
+    world.edit(ROLLOUT, "shop", {"spec": {"paused": True}})
+    world.settle()
+    assert world.weight() == 100
+    world.edit(ROLLOUT, "shop", {"spec": {"replicas": replicas}})
+
+    def watch() -> None:
+        for service, share in (("shop-canary", world.weight()), ("shop", 100 - world.weight())):
+            image = world.selected(service)
+            found = next(ReplicaSet(one) for one in world.all(REPLICA_SET) if world._image(one) == image)
+            assert found.side.sure or not share, f"{share}% for {image}, which is to have {found.wanted} pods"
+
+    world.after_write = watch
+    world.settle(watch=watch)
+    world.edit(ROLLOUT, "shop", {"spec": {"paused": False}})
+    world.settle(watch=watch)
+    assert (world.status()["phase"], world.selected("shop"), world.sizes()["shop:2"]) == ("Healthy", "shop:2", replicas)
+
+
+def test_scaling_up_at_the_end_of_a_full_promotion_sends_nobody_back_to_a_small_stable() -> None:
+    world = nginx_shop([{"setWeight": 20}, {"pause": {}}], replicas=2, dynamicStableScale=True)
+    world.set_image("shop:2")
+    world.settle()
+    world.patch_status({"promoteFull": True})
+    for _ in range(20):
+        if world.weight() == 100:
+            break
+        world.reconcile()
+        world.play_pods()
+    world.ready_after = timedelta(seconds=5)
+    world.edit(ROLLOUT, "shop", {"spec": {"replicas": 10}})
+    for _ in range(10):
+        world.reconcile()
+        world.play_pods()
+        assert (world.weight() if world.selected("shop") == "shop:1" else 100) == 100
+        world.now += timedelta(seconds=1)
+    world.wait(60)
+    assert (world.status()["phase"], world.selected("shop"), world.sizes()) == ("Healthy", "shop:2", {"shop:1": 0, "shop:2": 10})
