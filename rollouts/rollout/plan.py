@@ -12,6 +12,7 @@ from kube.objects import is_deleting, name_of
 from kube.plan import Event, Plan, Reason
 from rollouts.rollout.analyses import run_analyses
 from rollouts.rollout.draft import Draft, copy_of
+from rollouts.rollout.durations import keep_time
 from rollouts.rollout.extensions import extension_problems
 from rollouts.rollout.progress import follow_steps, heed_analyses, obey_commands, promote_when_done
 from rollouts.rollout.references import missing_references
@@ -45,6 +46,7 @@ STAGES: tuple[Callable[[Draft], None], ...] = (
     restart_pods,
     clean_history,
     report,
+    keep_time,
 )
 
 
