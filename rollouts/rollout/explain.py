@@ -5,7 +5,7 @@ Must not: do anything; it is what `rollouts explain` prints.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from kube.objects import is_deleting, name_of, namespace_of
 from kube.plan import Create, Delete, Evict, Patch, Plan, Write
 from rollouts.engine.steps import Steps, describe
 from rollouts.rollout.explain_analyses import analysis_sentences
+from rollouts.rollout.notes import Note, notes
 from rollouts.rollout.plan import find_problems, plan
 from rollouts.rollout.pod_trouble import pod_trouble
 from rollouts.rollout.snapshot import Snapshot
@@ -35,6 +36,7 @@ def explain(snapshot: Snapshot, now: datetime) -> list[str]:
         *analysis_sentences(snapshot, wanted.status or {}, now),
         *(f"{reason.text[:1].upper()}{reason.text[1:]}{_until(reason.until, now)}." for reason in wanted.reasons),
         *_pods_in_trouble(snapshot, wanted),
+        *(f"Note: {note}." for note in _notes(snapshot)),
         *writes,
         *_ahead(snapshot, wanted),
     ]
@@ -56,6 +58,11 @@ def _standing(snapshot: Snapshot, wanted: Plan) -> Iterator[str]:
     if weights:
         canary, stable = weights["canary"]["weight"], weights["stable"]["weight"]
         yield f"Traffic: {canary} to the new version, {stable} to stable." if canary else "Traffic: everybody is on stable."
+
+
+def _notes(snapshot: Snapshot) -> Sequence[Note]:
+    settings = snapshot.reading.settings
+    return notes(snapshot, settings) if settings else ()
 
 
 def _steps(snapshot: Snapshot) -> Steps:
