@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 COMPONENT = "rollouts-controller"
 BURST = 25
 SECONDS_PER_EVENT = 10.0
-"""An object may send a burst of events, then one in this time; repetitions of one event count, too."""
+"""An object may send a burst of events, then one in this time; repetitions of one event count, too. Warnings are counted by
+themselves, so that a busy object does not lose the one event that matters."""
 MOST_WAITING = 1000
 MOST_REMEMBERED = 4096
 FLUSH_SECONDS = 5.0
@@ -84,13 +85,13 @@ class EventRecorder:
         self._numbers = count()
         self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue(MOST_WAITING)
         self._posted: OrderedDict[tuple[ObjectRef, str, str], _Posted] = OrderedDict()
-        self._allowances: OrderedDict[ObjectRef, _Allowance] = OrderedDict()
+        self._allowances: OrderedDict[tuple[ObjectRef, bool], _Allowance] = OrderedDict()
         self.sent = 0
         self.dropped = 0
 
     def record(self, event: Event, *, uid: str = "") -> None:
         """Take an event about an object; too many about one object, or at once, are dropped and counted."""
-        if self._queue.full() or not self._allowed(event.about):
+        if self._queue.full() or not self._allowed(event):
             self.dropped += 1
             return
         self._queue.put_nowait(_Waiting(event, uid, self._clock.now()))
@@ -174,10 +175,11 @@ class EventRecorder:
         """Return microseconds and a running number: `kubectl get events` lists by name, and so in the order they came."""
         return f"{round(moment.timestamp() * 1e6):014x}{next(self._numbers) & 0xFFF:03x}"
 
-    def _allowed(self, about: ObjectRef) -> bool:
+    def _allowed(self, event: Event) -> bool:
         now = self._clock.monotonic()
-        allowance = self._allowances.setdefault(about, _Allowance(BURST, now))
-        self._allowances.move_to_end(about)
+        key = (event.about, event.warning)
+        allowance = self._allowances.setdefault(key, _Allowance(BURST, now))
+        self._allowances.move_to_end(key)
         if len(self._allowances) > MOST_REMEMBERED:
             self._allowances.popitem(last=False)
         allowance.tokens = min(BURST, allowance.tokens + (now - allowance.at) / SECONDS_PER_EVENT)

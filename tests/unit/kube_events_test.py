@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,6 +118,15 @@ async def test_one_noisy_object_is_limited_and_others_are_not() -> None:
         recorder.record(event("Later"))
         await asyncio.sleep(1)
         assert "Later" in [found["reason"] for found in await events(scene)]
+
+
+async def test_a_warning_arrives_however_much_else_was_told_of_its_object() -> None:
+    async with recorded() as (scene, recorder):
+        for number in range(100):
+            recorder.record(event(message=f"{number}"))
+        recorder.record(replace(event("Aborted"), warning=True))
+        await asyncio.sleep(1)
+        assert "Aborted" in [found["reason"] for found in await events(scene)]
 
 
 async def test_a_server_that_refuses_events_disturbs_nobody_and_later_ones_arrive() -> None:
