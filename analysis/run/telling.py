@@ -88,7 +88,9 @@ def _troubles(metric: Metric, result: Result | None, taken: list[Measurement], o
         left = metric.consecutive_error_limit - errors + 1
         ends = "does not count: dry run" if metric.dry_run else f"after {left} more the run ends in Error, which will {on_failure}"
         times = f"{errors} errors in a row" if errors > 1 else "an error"
-        yield f"measuring {metric.name} does not work ({times}; {ends}): {one_line(taken[-1].message)}"
+        message = NO_DATA_HINT if taken[-1].has_no_data else one_line(taken[-1].message)
+        yield f"measuring {metric.name} does not work ({times}; {ends}): {message}"
+        return
     if missing := skipped(written_result(result)):
         yield f"{metric.name} had no data {missing} times, which are not counted: {NO_DATA_HINT}"
     elif taken and taken[-1].has_no_data:

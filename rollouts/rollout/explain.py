@@ -89,10 +89,9 @@ def _commands(snapshot: Snapshot, status: Mapping[str, Any]) -> Iterator[str]:
     if not status.get("stableRS") or status["stableRS"] == status.get("currentPodHash"):
         return
     if status.get("abort"):
-        yield (
-            f"The update was aborted: `rollouts retry rollout {who}` tries it again, "
-            f"`rollouts undo {who}` goes back to the template before it."
-        )
+        stable = next((one.revision for one in snapshot.replica_sets if one.hash == status["stableRS"]), 0)
+        back = f"; `rollouts undo {who} --to-revision={stable}` puts the stable version back into the spec" if stable else ""
+        yield f"The update was aborted: `rollouts retry rollout {who}` tries it again{back}."
     elif status.get("pauseConditions") or snapshot.rollout["spec"].get("paused"):
         yield f"`rollouts promote {who}` goes on, `rollouts abort {who}` takes everybody back to stable."
     else:

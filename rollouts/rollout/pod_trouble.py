@@ -36,14 +36,21 @@ def _container_trouble(container: Mapping[str, Any]) -> str:
     waiting = state.get("waiting") or {}
     reason, message = str(waiting.get("reason") or ""), str(waiting.get("message") or "")
     if reason in _IMAGE_REASONS:
-        image = container.get("image")
-        return _line(reason, f'image "{image}"', _cause(message)) if image else _line(reason, message)
+        return _image_trouble(reason, message, str(container.get("image") or ""))
     if reason in _OTHER_REASONS:
         return _line(reason, message)
     if reason == "CrashLoopBackOff":
         return _line(reason, _ending(container, container.get("lastState") or {}))
     ended = state.get("terminated") or {}
     return _line(str(ended.get("reason") or "Error"), _ending(container, state)) if ended.get("exitCode") else ""
+
+
+def _image_trouble(reason: str, message: str, image: str) -> str:
+    """Name the image once, and the cause without what it is wrapped in."""
+    cause = _cause(message)
+    if not image:
+        return _line(reason, message)
+    return _line(reason, cause) if image in cause else _line(reason, f'image "{image}"', cause)
 
 
 def _ending(container: Mapping[str, Any], state: Mapping[str, Any]) -> str:

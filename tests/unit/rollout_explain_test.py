@@ -232,7 +232,8 @@ SITUATIONS: list[tuple[str, Callable[[World], None], list[str]]] = [
         [
             "Degraded: RolloutAborted: Rollout aborted update to revision 2.",
             "The pods of the aborted canary (NEW) stay until their scale-down delay is over (30s left).",
-            "The update was aborted: `rollouts retry rollout shop` tries it again, `rollouts undo shop` goes back",
+            "The update was aborted: `rollouts retry rollout shop` tries it again; "
+            "`rollouts undo shop --to-revision=1` puts the stable version back into the spec.",
         ],
     ),
     (

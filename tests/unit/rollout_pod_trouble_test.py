@@ -24,9 +24,14 @@ def pod(*, reason: str = "", message: str = "", where: str = "containerStatuses"
     ("stuck", "text"),
     [
         pytest.param(
-            pod(reason="ImagePullBackOff", message=CONTAINERD),
-            'ImagePullBackOff: image "shop:99": registry.example/shop:99: not found',
+            pod(reason="ImagePullBackOff", message=CONTAINERD, image="mirror/shop:99"),
+            'ImagePullBackOff: image "mirror/shop:99": registry.example/shop:99: not found',
             id="of nested image errors only the cause",
+        ),
+        pytest.param(
+            pod(reason="ErrImagePull", message=CONTAINERD, image="registry.example/shop:99"),
+            "ErrImagePull: registry.example/shop:99: not found",
+            id="an image that the cause names is not named twice",
         ),
         pytest.param(
             pod(reason="ErrImagePull", message=DOCKER),
