@@ -8,7 +8,7 @@ import pytest
 from apiserver_harness import APPLY, CRDS, STRATEGIC, WIDGETS, Api, definition, widget
 
 from sandbox.apiserver.assets.third_party import third_party_definitions
-from sandbox.apiserver.installing import install, install_all
+from sandbox.apiserver.installing import install, install_all, project_definitions
 from sandbox.apiserver.rules import UnsupportedRule, compiled
 
 
@@ -325,3 +325,14 @@ async def test_the_definitions_of_the_project_install_and_are_served(api: Api) -
     served = {resource["name"] for resource in (await api.get("/apis/argoproj.io/v1alpha1"))["resources"]}
 
     assert {"rollouts", "rollouts/status", "rollouts/scale", "analysisruns", "experiments"} <= served
+
+
+def test_no_two_kinds_share_a_short_name() -> None:
+    """kubectl warns when it has to guess: `kubectl get ar` is about AnalysisRuns alone."""
+    definitions = [*project_definitions(), *third_party_definitions()]
+    named = [(short, one["metadata"]["name"]) for one in definitions for short in one["spec"]["names"].get("shortNames") or ()]
+    owners: dict[str, set[str]] = {}
+    for short, name in named:
+        owners.setdefault(short, set()).add(name)
+    assert {short: names for short, names in owners.items() if len(names) > 1} == {}
+    assert owners["ar"] == {"analysisruns.argoproj.io"}
