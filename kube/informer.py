@@ -79,7 +79,8 @@ class Informer:
         Args:
             client: where to ask.
             kind: what to keep.
-            namespaces: one stream each; a single empty one stands for all.
+            namespaces: one stream each; a single empty one stands for all. With any named, Roles in them must do: a kind
+                without namespaces that may not be listed counts as empty.
             label_selector: keep only these objects.
             transform: makes objects smaller still, after server-side bookkeeping was dropped.
             indices: how else objects are found in the store.
@@ -103,6 +104,7 @@ class Informer:
                 clock=self._clock,
                 random=random or randomness.Random(),
                 idle_seconds=idle_seconds,
+                optional=not kind.namespaced and any(namespaces),
             )
             for namespace in (dict.fromkeys(namespaces) if kind.namespaced else ("",))
         ]

@@ -73,7 +73,9 @@ class Reflector:
         clock: Clock,
         random: randomness.Random,
         idle_seconds: float,
+        optional: bool = False,
     ) -> None:
+        """Prepare; with `optional`, a kind that may not be listed counts as empty, as one that is not served does."""
         self._client = client
         self._kind = kind
         self._namespace = namespace
@@ -83,6 +85,7 @@ class Reflector:
         self._clock = clock
         self._random = random
         self._idle_seconds = idle_seconds
+        self._optional = optional
         self._version = ""
         self._stale = False
         self._failures = 0
@@ -106,8 +109,11 @@ class Reflector:
                 logger.info("%s: too old to resume, listing again: %s", self._place, error)
                 await self._fail(relist=True, longest=1.0)
             except NotFound:
-                await self._not_served()
+                await self._do_without("not served by this cluster")
             except ApiError as error:
+                if isinstance(error, Forbidden) and self._optional and not self.lists:
+                    await self._do_without(f"taken for empty: {error}")
+                    continue
                 level = logging.WARNING if self._failures or isinstance(error, Forbidden) else logging.INFO
                 logger.log(level, "%s: %s", self._place, error)
                 await self._fail(relist=isinstance(error, BadAnswer))
@@ -202,14 +208,14 @@ class Reflector:
     def _hear(self) -> None:
         self.heard_at = self._clock.monotonic()
 
-    async def _not_served(self) -> None:
-        """Take the kind for empty; somebody may install it later."""
+    async def _do_without(self, why: str) -> None:
+        """Take the kind for empty; somebody may install or permit it later."""
         self._missing += 1
         if self.lists and self.served and self._missing < MISSING_BEFORE_GONE:
             await self._fail(relist=True)
             return
         if self.served:
-            logger.info("%s: not served by this cluster; asking again every %.0f s", self._place, NOT_SERVED_SECONDS)
+            logger.info("%s: %s; asking again every %.0f s", self._place, why, NOT_SERVED_SECONDS)
         self.served = False
         self._version = ""
         await self._sink.replace(self._namespace, [])

@@ -230,6 +230,21 @@ async def test_a_kind_that_is_not_served_counts_as_empty_and_is_found_when_it_ap
         assert (scene.informer.served, scene.names) == (True, ["a"])
 
 
+@pytest.mark.parametrize(
+    ("namespaces", "synced"),
+    [
+        pytest.param(("shop", "bank"), True, id="with permissions in some namespaces only"),
+        pytest.param(("",), False, id="with permissions in all, one of them missing"),
+    ],
+)
+async def test_a_kind_without_namespaces_that_may_not_be_listed_holds_up_nobody_who_looks_after_some_namespaces(
+    namespaces: tuple[str, ...], synced: bool
+) -> None:
+    denied = [refusal(403, "Forbidden") for _ in range(200)]
+    async with informed([*denied, listing()], kind=NODE, namespaces=namespaces, seconds=60) as scene:
+        assert (scene.informer.has_synced, scene.names) == (synced, [])
+
+
 async def test_when_a_kind_is_uninstalled_its_objects_are_told_as_gone() -> None:
     gone = ScriptedStream(status=404, script=[b"404 page not found"])
     async with informed([listing(widget("a")), *[Response(404, {}, b"")] * 2], [gone]) as scene:
