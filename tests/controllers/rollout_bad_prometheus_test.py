@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 from aiohttp import web
 from rollout_harness import Cluster, running
 
-from kube.kinds import INGRESS
+from kube.kinds import ANALYSIS_TEMPLATE, INGRESS, REPLICA_SET
 from tests.scripted_server import Script, a_status, answers, serving
 from tests.shops import INGRESS_YAML, NGINX, SERVICES, routed_rollout
 
@@ -25,7 +26,6 @@ spec:
   metrics:
   - name: rate
     consecutiveErrorLimit: 0
-    successCondition: result[0] >= 0.9
     provider: {prometheus: {address: "URL", query: up, timeout: 1}}
 """
 STEPS: list[dict[str, Any]] = [{"setWeight": 50}, {"analysis": {"templates": [{"templateName": "rate"}]}}, {"pause": {}}]
@@ -68,9 +68,12 @@ def weight_of(ingress: Any) -> str:
     return str(ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/canary-weight"])
 
 
-async def updated(cluster: Cluster, url: str) -> None:
-    """Ship a second version whose analysis asks a URL."""
-    await cluster.apply(f"{SERVICES}---{INGRESS_YAML}---{TEMPLATE.replace('URL', url)}")
+async def updated(cluster: Cluster, url: str, condition: str = "result[0] >= 0.9") -> None:
+    """Ship a second version whose analysis asks a URL and judges the answer by a condition."""
+    template = yaml.safe_load(TEMPLATE.replace("URL", url))
+    template["spec"]["metrics"][0]["successCondition"] = condition
+    await cluster.put(template)
+    await cluster.apply(f"{SERVICES}---{INGRESS_YAML}")
     await cluster.put(routed_rollout(STEPS, NGINX, replicas=2))
     await cluster.phase("Healthy", seconds=30)
     await cluster.set_image("shop:2")
@@ -118,3 +121,44 @@ async def test_a_prometheus_that_answers_well_lets_the_update_go_on() -> None:
         await updated(cluster, server.url)
         await cluster.phase("Paused", seconds=40)
         assert weight_of(await cluster.get(INGRESS, "shop-web-canary")) == "50"
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        pytest.param("result[5] >= 1", "out of range", id="past the end"),
+        pytest.param("1 % int(result[0]) == 0", "", id="the rest of a division by zero"),
+        pytest.param("1 / result[0] < 1", "", id="a division by zero is infinite"),
+        pytest.param("all(1..100000, {all(1..100000, {# > 0})})", "", id="loops in loops"),
+    ],
+)
+async def test_a_condition_that_cannot_be_evaluated_sends_everybody_back(condition: str, said: str) -> None:
+    async with serving(answers(vector("0"))) as server, running() as cluster:
+        await updated(cluster, server.url, condition)
+        await cluster.phase("Degraded", seconds=40)
+        assert (await cluster.status())["abort"] is True
+        assert said in (await cluster.status())["message"]
+        assert weight_of(await cluster.get(INGRESS, "shop-web-canary")) == "0"
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        pytest.param("result[0] >== 0.9", id="no expression"),
+        pytest.param("results[0] >= 0.9", id="an unknown name"),
+        pytest.param("(" * 5000 + "true" + ")" * 5000, id="brackets beyond counting"),
+    ],
+)
+async def test_a_condition_that_cannot_be_read_is_refused_before_anything_is_shipped(condition: str) -> None:
+    async with serving(answers(vector("1"))) as server, running() as cluster:
+        template = yaml.safe_load(TEMPLATE.replace("URL", server.url))
+        template["spec"]["metrics"][0]["successCondition"] = condition
+        await cluster.put(template)
+        await cluster.apply(f"{SERVICES}---{INGRESS_YAML}")
+        await cluster.put(routed_rollout(STEPS, NGINX, replicas=2))
+        await cluster.phase("Degraded", seconds=30)
+        assert "metric rate: successCondition cannot be read" in (await cluster.status())["message"]
+        assert await cluster.all(REPLICA_SET) == []
+        mended = {"spec": {"metrics": [{**template["spec"]["metrics"][0], "successCondition": "result[0] >= 0.9"}]}}
+        await cluster.patch(ANALYSIS_TEMPLATE, "rate", mended)
+        await cluster.phase("Healthy", seconds=30)
