@@ -14,8 +14,8 @@ import pytest
 import yaml
 from rollout_harness import CONTROLLER, Cluster, running
 
-from kube.kinds import DESTINATION_RULE, INGRESS, POD, REPLICA_SET, ROLLOUT, SERVICE, VIRTUAL_SERVICE, Kind
-from kube.objects import Object, labels_of, name_of
+from kube.kinds import DESTINATION_RULE, INGRESS, POD, POD_DISRUPTION_BUDGET, REPLICA_SET, ROLLOUT, SERVICE, VIRTUAL_SERVICE, Kind
+from kube.objects import Object, format_time, labels_of, name_of
 from sandbox.apiserver.faults import Fault
 from tests.shops import HASH, ROUTINGS, canary_weight, destinations, routed_rollout
 
@@ -208,3 +208,28 @@ async def test_a_service_that_another_rollout_manages_is_left_alone() -> None:
         assert 'managed by another Rollout ("shop")' in (await cluster.status("thief"))["message"]
         assert (await cluster.get(SERVICE, "shop"))["metadata"]["resourceVersion"] == before
         assert (await cluster.status())["phase"] == "Healthy"
+
+
+BUDGET = """
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: shop, namespace: default}
+spec: {minAvailable: 1, selector: {matchLabels: {app: shop}}}
+"""
+
+
+@ROUTERS
+async def test_a_single_pod_under_a_disruption_budget_is_restarted_without_an_outage(router: str) -> None:
+    async with running(ready_after=2, gone_after=1) as cluster:
+        await deploy(cluster, router, [], replicas=1)
+        await cluster.client.create(POD_DISRUPTION_BUDGET, yaml.safe_load(BUDGET))
+        await cluster.settled(seconds=10)
+        before = {name_of(pod) for pod in await cluster.all(POD)}
+        asked = format_time(cluster.manager.clock.now())
+        async with enough_pods(cluster, 1):
+            await cluster.patch(ROLLOUT, "shop", {"spec": {"restartAt": asked}})
+            await cluster.until(lambda status: status.get("restartedAt") == asked)
+            await cluster.phase("Healthy")
+            await cluster.settled(seconds=10)
+        after = {name_of(pod) for pod in await cluster.all(POD)}
+        assert (len(after), before & after, await cluster.sizes()) == (1, set(), {"shop:1": 1})

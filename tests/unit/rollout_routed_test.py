@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from kube.kinds import DESTINATION_RULE, INGRESS, REPLICA_SET, ROLLOUT, SERVICE, VIRTUAL_SERVICE
-from kube.objects import annotations_of, name_of
+from kube.kinds import DESTINATION_RULE, INGRESS, POD, REPLICA_SET, ROLLOUT, SERVICE, VIRTUAL_SERVICE
+from kube.objects import annotations_of, format_time, name_of
 from kube.plan import Patch
 from rollouts.rollout.snapshot import ReplicaSet
 from tests.model import World, ref
@@ -358,3 +358,27 @@ def test_every_change_of_a_routers_object_is_told() -> None:
     mesh.settle()
     assert "UpdatedDestinationRule: DestinationRule `shop` subsets updated" in mesh.events
     assert "Updated VirtualService: VirtualService `shop` set to desiredWeight '40'" in mesh.events
+
+
+@pytest.mark.parametrize(
+    ("threshold", "index"),
+    [
+        pytest.param(None, 0, id="without a threshold all pods are waited for"),
+        pytest.param({"type": "Percent", "value": 80}, 1, id="80 percent are there"),
+        pytest.param({"type": "Percent", "value": 81}, 0, id="81 percent are not"),
+        pytest.param({"type": "Pods", "value": 4}, 1, id="4 pods are there"),
+    ],
+)
+def test_a_step_goes_on_when_enough_of_its_pods_are_there(threshold: dict[str, Any] | None, index: int) -> None:
+    canary = {"replicaProgressThreshold": threshold} if threshold else {}
+    world = nginx_shop([{"setWeight": 50}, {"pause": {}}], **canary)
+    world.ready_after = timedelta(hours=1)
+    world.set_image("shop:2")
+    world.settle()
+    waiting = [pod for pod in world.all(POD) if not World._ready(pod)]
+    for pod in waiting[:4]:
+        ready = {"type": "Ready", "status": "True", "lastTransitionTime": format_time(world.now)}
+        world.edit(POD, name_of(pod), {"status": {"phase": "Running", "conditions": [ready]}})
+    world.play_pods()
+    world.settle()
+    assert (len(waiting), world.status()["currentStepIndex"], world.weight()) == (5, index, 50 if index else 0)
