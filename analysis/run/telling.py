@@ -9,11 +9,12 @@ from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
 from analysis.errors import InvalidAnalysis
+from analysis.no_data import ADVICE
 from analysis.run.draft import due_at
 from analysis.run.metrics import Metric
 from analysis.run.status import Result, read_results, written_result
 from analysis.run.validation import resolve
-from analysis.run.verdicts import NO_DATA_HINT, Measurement, measurements_of, one_line, skipped, values_text
+from analysis.run.verdicts import NO_DATA_HINT, Measurement, measurements_of, one_line, skipped, times, values_text
 from kube.objects import Object, parse_time
 
 SHOWN_VALUES = 3
@@ -48,12 +49,12 @@ def progress_lines(run: Object, now: datetime, *, served: Collection[str], on_fa
 
 def _line(metric: Metric, result: Result | None, taken: list[Measurement], wait: timedelta) -> str:
     count = result.counters.count if result else 0
-    of = f" of {metric.count}" if metric.count is not None else ""
+    taken_of = times(count) if metric.count is None else f"{count} of {times(metric.count)}"
     judged = [one for one in taken if one.phase != "Error"][-SHOWN_VALUES:]
     values = f", last {values_text(judged)}" if judged else ""
     wanted = judged[-1].condition if judged else str(metric.spec.get("successCondition") or "")
     parts = [
-        f"measured {count}{of} times{values}" + (f" (must be {wanted})" if wanted else ""),
+        f"measured {taken_of}{values}" + (f" (must be {wanted})" if wanted else ""),
         _allowed(metric, result),
         "dry run: does not count" if metric.dry_run else "",
         f"next measurement in {_seconds(wait)}" if wait > timedelta(0) else "is being measured now",
@@ -87,12 +88,12 @@ def _troubles(metric: Metric, result: Result | None, taken: list[Measurement], o
     if errors and taken:
         left = metric.consecutive_error_limit - errors + 1
         ends = "does not count: dry run" if metric.dry_run else f"after {left} more the run ends in Error, which will {on_failure}"
-        times = f"{errors} errors in a row" if errors > 1 else "an error"
+        in_a_row = f"{errors} errors in a row" if errors > 1 else "an error"
         message = NO_DATA_HINT if taken[-1].has_no_data else one_line(taken[-1].message)
-        yield f"measuring {metric.name} does not work ({times}; {ends}): {message}"
+        yield f"measuring {metric.name} does not work ({in_a_row}; {ends}): {message}"
         return
     if missing := skipped(written_result(result)):
-        yield f"{metric.name} had no data {missing} times, which are not counted: {NO_DATA_HINT}"
+        yield f"{metric.name} had no data {times(missing)}, which is not counted: {ADVICE}"
     elif taken and taken[-1].has_no_data:
         yield f"{metric.name} has {NO_DATA_HINT}"
 

@@ -99,14 +99,16 @@ def _why(run: Object, result: Mapping[str, Any]) -> str:
     if not found:
         return ""
     last, spec = found[-1], _metrics(run).get(metric) or {}
+    if last.has_no_data and phase != "Failed":
+        return f"{metric} had no data{_in_a_row(result)}; {ADVICE}"
     if phase == "Error" or (last.message and not last.value):
         said = f"could not be judged{_in_a_row(result)}: {one_line(last.message or phase)}"
     elif phase == "Inconclusive":
         said = f"was {values_text(found)}, which is neither good nor bad ({_says_conditions(spec)})"
     else:
         failed, allowed = result.get("failed") or len(found), spec.get("failureLimit") or 0
-        said = f"was {values_text(found)}, but {_says_conditions(spec)} (failed {failed} times, allowed: {allowed})"
-    return f"{metric} {said}" + (f"; {NO_DATA_HINT}" if last.has_no_data else "")
+        said = f"was {values_text(found)}, but {_says_conditions(spec)} (failed {times(int(failed))}, allowed: {allowed})"
+    return f"{metric} {said}" + (f"; no data: {ADVICE}" if last.has_no_data else "")
 
 
 def _in_a_row(result: Mapping[str, Any]) -> str:
@@ -159,6 +161,11 @@ def skipped(result: Mapping[str, Any]) -> int:
     """Return how many measurements of a metric had no data and were not counted."""
     text = str((result.get("metadata") or {}).get(SKIPPED) or "0").partition(",")[0]
     return int(text) if text.isdecimal() else 0
+
+
+def times(count: int) -> str:
+    """Return how often, in words: `once`, `3 times`."""
+    return "once" if count == 1 else f"{count} times"
 
 
 def one_line(text: str) -> str:
