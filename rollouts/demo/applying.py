@@ -30,7 +30,7 @@ def documents(folder: Path) -> Iterator[dict[str, Any]]:
     """
     files = sorted(folder.glob("*.yaml"))
     if not files:
-        raise CannotApply(f"there are no manifests in {folder}; the demo needs the examples of the source tree")
+        raise CannotApply(f"there are no manifests in {folder}; --examples takes the folder that has {folder.name}")
     for file in files:
         try:
             yield from (document for document in yaml.safe_load_all(file.read_text()) if document)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rollouts.demo.view import LiveShow, PlainShow
     from sandbox.cluster import Cluster
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parent / "examples"
+"""In a source tree a link to the folder at its top; the wheel has copies of what the demo plays."""
 
 
 @click.command("demo", help="Ship a good version and take a bad one back, under real traffic on this machine, in about a minute.")
@@ -74,7 +75,8 @@ def _show(*, as_json: bool) -> PlainShow | LiveShow:
 
     if as_json:
         return SilentShow()
-    return LiveShow() if sys.stdout.isatty() else PlainShow()
+    can_draw = sys.stdout.isatty() and sys.stdout.encoding.lower().replace("-", "") == "utf8"
+    return LiveShow() if can_draw else PlainShow()
 
 
 @contextmanager
