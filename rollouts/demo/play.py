@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -26,9 +27,11 @@ from rollouts.demo.watching import Watching, now, watching
 from sandbox.cluster import Cluster
 from sandbox.cluster.traffic import target_of
 from sandbox.load.generator import LoadGenerator
+from sandbox.load.wire import Target
 
 REDRAW_SECONDS = 0.2
 FIRST_DEPLOY_SECONDS = 30.0
+OPENING_RPS = 10.0
 AFTERWARDS_SECONDS = 1.0
 """For so long traffic is watched after an act has ended: nobody may come back to a version that was taken back."""
 
@@ -59,6 +62,8 @@ async def play(router: str, script: Script, *, cluster: Cluster, examples: Path,
             with _drawing(seen, show):
                 await _set_up(client, script, examples, seen)
                 target = await asyncio.to_thread(target_of, cluster.state, script.users_ask_for, namespace=script.namespace)
+                await _open(target, script)
+                seen.happened(_act_text(f"{script.first_image} runs; {script.rps:g} users a second come in"))
                 generator = LoadGenerator(target, rps=script.rps)
                 async with _users(generator, seen):
                     await _answers(generator, round(script.rps))
@@ -71,15 +76,21 @@ async def play(router: str, script: Script, *, cluster: Cluster, examples: Path,
 
 async def _set_up(client: Client, script: Script, examples: Path, seen: Watching) -> None:
     applied = await apply(client, examples / script.folder, namespace=script.namespace)
-    seen.happened(Happening(at=now(), what=What.ACT, text=f"applied examples/{script.folder}: {', '.join(applied)}"))
+    seen.happened(_act_text(f"applied examples/{script.folder}: {', '.join(applied)}"))
     await seen.until(lambda scene: scene.phase == "Healthy", timeout_seconds=FIRST_DEPLOY_SECONDS)
-    seen.happened(Happening(at=now(), what=What.ACT, text=f"{script.first_image} runs; {script.rps:g} users a second come in"))
+
+
+async def _open(target: Target, script: Script) -> None:
+    """Wait until the first version answers: on a cold machine its pods are ready before the gateway knows them."""
+    async with asyncio.timeout(FIRST_DEPLOY_SECONDS), LoadGenerator(target, rps=OPENING_RPS) as knocking:
+        while not knocking.snapshot().versions.get(script.first_version):
+            await knocking.progress()
 
 
 async def _act(client: Client, script: Script, act: Act, *, seen: Watching, generator: LoadGenerator) -> Performance:
     began, first_sample, first_happening = now(), len(seen.samples), len(seen.happenings)
     seen.sample(generator)
-    seen.happened(Happening(at=began, what=What.ACT, text=f"ships {act.image}, {act.title}"))
+    seen.happened(_act_text(f"ships {act.image}, {act.title}", at=began))
     image = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": act.image}]
     await client.patch(ObjectRef(ROLLOUT, script.namespace, script.rollout), image, content_type=JSON_PATCH)
     try:
@@ -94,7 +105,7 @@ async def _act(client: Client, script: Script, act: Act, *, seen: Watching, gene
     reasons = [why(run) for run in scene.own_runs()] if outcome is not Outcome.PROMOTED else []
     reason = next((one for one in reasons if one), "" if outcome is Outcome.PROMOTED else scene.message)
     text = f"{act.image} was {outcome}" + (f": {reason}" if reason else "")
-    seen.happened(Happening(at=ended, what=What.ACT, text=text))
+    seen.happened(_act_text(text, at=ended))
     return Performance(
         act=act,
         outcome=outcome,
@@ -104,6 +115,10 @@ async def _act(client: Client, script: Script, act: Act, *, seen: Watching, gene
         samples=tuple(seen.samples[first_sample:]),
         why=reason,
     )
+
+
+def _act_text(text: str, *, at: datetime | None = None) -> Happening:
+    return Happening(at=at or now(), what=What.ACT, text=text)
 
 
 async def _answers(generator: LoadGenerator, count: int) -> None:

@@ -56,7 +56,7 @@ def happenings(before: Scene | None, after: Scene, at: datetime) -> Iterator[Hap
     """Yield what changed from one moment to the next, in the order in which it is told."""
     if before is None:
         return
-    if after.step != before.step and after.step is not None and after.is_updating:
+    if after.step != before.step and after.step is not None and after.is_updating and not after.is_promoted:
         yield Happening(at=at, what=What.STEP, text=_step_text(after), step=after.step)
     if after.weight != before.weight and after.weight is not None and (after.weight or not after.is_promoted):
         text = f"the router sends {after.weight}% of the users to the new version"

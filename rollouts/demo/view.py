@@ -22,6 +22,8 @@ from rollouts.demo.summary import ActSummary, Summary, shares
 BAR = 40
 RECENT = 8
 MEASUREMENTS = 4
+LOW_TERMINAL = 32
+"""With fewer lines than this, half as many happenings and measurements are shown, so that the tree keeps some room."""
 STYLES = {
     What.ACT: "bold",
     What.STEP: "cyan",
@@ -91,9 +93,12 @@ class LiveShow:
         from rich.console import Group
         from rich.text import Text
 
-        below = [*_users(samples), *_measurements(scene), Line("")]
-        below += [Line(line_of(seconds, one, ""), STYLES[one.what]) for seconds, one in zip(self._times, self._recent, strict=True)]
-        room = self._live.console.size.height - len(below) - 2
+        height = self._live.console.size.height
+        share = 2 if height < LOW_TERMINAL else 1
+        recent = list(zip(self._times, self._recent, strict=True))[-RECENT // share :]
+        below = [*_users(samples), *_measurements(scene, MEASUREMENTS // share), Line("")]
+        below += [Line(line_of(seconds, one, ""), STYLES[one.what]) for seconds, one in recent]
+        room = height - len(below) - 2
         tree = [Text.from_ansi(line, no_wrap=True, overflow="ellipsis") for line in _tree(scene, room)] if scene else []
         lines = [Text(one.text, style=one.style, no_wrap=True, overflow="ellipsis") for one in below]
         self._live.update(Group(*tree, *lines))
@@ -112,7 +117,7 @@ def _tree(scene: Scene, room: int) -> list[str]:
         scene.rollout, now=datetime.now(UTC), replica_sets=scene.replica_sets, pods=scene.pods, analysis_runs=scene.runs
     )
     weights = f"weight wanted {info.set_weight}%, set {info.actual_weight}%"
-    head = f"{info.icon} {info.status}   step {info.step}   {weights}   {', '.join(one.image for one in info.images)}"
+    head = f"{info.icon} {info.status}   {info.step} steps done   {weights}   {', '.join(one.image for one in info.images)}"
     tree = rollout_text(info, colour=True).split("\n\n", 1)[1].splitlines()
     return [head, "", *(tree if len(tree) <= room - 3 else [*tree[: max(0, room - 4)], "   ..."]), ""]
 
@@ -126,9 +131,9 @@ def _users(samples: list[Sample]) -> Iterator[Line]:
         yield Line(f"  {totals_text(samples[-1])}")
 
 
-def _measurements(scene: Scene | None) -> Iterator[Line]:
+def _measurements(scene: Scene | None, most: int) -> Iterator[Line]:
     for run in scene.own_runs() if scene else ():
-        for one in list(measurements_of(run))[-MEASUREMENTS:]:
+        for one in list(measurements_of(run))[-most:]:
             yield Line(f"  {one.text}", "green" if one.phase == "Successful" else "red")
 
 

@@ -48,6 +48,12 @@ def run(phase: str, *values: str, metric_phase: str = "", message: str = "") -> 
     }
 
 
+def test_the_first_version_is_told_without_steps_for_it_takes_none() -> None:
+    first = scene(phase="Healthy", stableRS="a", currentPodHash="a", currentStepIndex=2)
+    told = happenings(scene(phase="Progressing"), first, NOW)
+    assert [one.what for one in told] == [What.PHASE]
+
+
 @pytest.mark.parametrize(
     ("seen", "outcome"),
     [
