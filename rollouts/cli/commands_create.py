@@ -15,6 +15,7 @@ from kube.objects import Object, name_of
 from rollouts.cli import patches
 from rollouts.cli.commands import LazyGroup, kube_command, session_of
 from rollouts.cli.files import documents
+from rollouts.cli.guessing import closest
 from rollouts.cli.naming import analysis_run_names
 from rollouts.cli.patches import Refused
 from rollouts.cli.session import Cluster, Session
@@ -56,16 +57,16 @@ def _kind_of(document: Any) -> Kind:
     kind = KINDS.get(str(name))
     if kind is None or document.get("apiVersion") != kind.api_version:
         what = f"{document.get('apiVersion')}/{name}" if isinstance(document, dict) else "documents that are no objects"
-        raise Refused(f"creates of {what} unsupported; use kubectl create")
+        near = closest(str(name), KINDS) if kind is None else f"{kind.name} of {kind.api_version}"
+        raise Refused(f"creates of {what} unsupported; use kubectl create" + (f", or did you mean {near}?" if near else ""))
+    if not isinstance(document.get("metadata"), dict):
+        raise Refused(f"a {name} needs metadata with a name")
     return kind
 
 
 def _placed(document: Object, kind: Kind, namespace: str) -> Object:
     """Return the object with the namespace it goes to."""
-    metadata = document.get("metadata") or {}
-    if not kind.namespaced:
-        return document
-    return {**document, "metadata": {"namespace": namespace, **metadata}}
+    return {**document, "metadata": {"namespace": namespace, **document["metadata"]}} if kind.namespaced else document
 
 
 @kube_command("analysisrun", short_help="Create an AnalysisRun from a template.")

@@ -5,13 +5,14 @@ What the files do not contain is taken to be in the cluster already. Must not: r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from analysis.errors import InvalidAnalysis, TemplateNotFound
-from analysis.run.validation import validate_template
+from analysis.run.validation import resolve, validate_template
 from analysis.templates import collect, references
 from crds.manifests import custom_resource_definitions
 from kube.kinds import (
@@ -45,6 +46,7 @@ GROUP = "argoproj.io"
 _NEEDED = (ROLLOUT, SERVICE, INGRESS, VIRTUAL_SERVICE, DESTINATION_RULE, ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE)
 """What references lead to; nothing else of a file matters."""
 _KNOWN = (*_NEEDED, ANALYSIS_RUN, EXPERIMENT)
+_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _TEMPLATES = (ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE)
 
 
@@ -90,6 +92,7 @@ def lint(documents: Sequence[Document]) -> Report:
     for (kind, key), document in sound.items():
         found = _template_problems(stores, kind, document, key=key)
         problems += [one for one in found if not any(one.text in text for text in told)]
+    problems += [finding for one in documents if id(one) not in broken for finding in _run_problems(one)]
     broken = {id(one.document) for one in problems}
     notes = [finding for one in rollouts if id(one[2]) not in broken for finding in _notes(*one)]
     return Report(tuple(problems), (*notes, *_unserved_kinds(documents)))
@@ -104,7 +107,10 @@ def _by_itself(document: Document) -> Iterator[Finding]:
     schema = _schemas().get(document.content["kind"]) if _group(document.content) == GROUP else None
     if schema is None:
         return
-    title = _title(document.content)
+    title, name = _title(document.content), document.content["metadata"].get("name")
+    if isinstance(name, str) and not _NAME.fullmatch(name):
+        text = "may have lower case letters, digits, - and ., and begins and ends with a letter or a digit"
+        yield Finding(document, f"{title}: metadata.name {text}", "metadata.name")
     if not isinstance(document.content.get("spec"), Mapping):
         yield Finding(document, f"{title}: spec must be an object", "spec")
     for path, text in unknown_fields(document.content, schema):
@@ -175,6 +181,16 @@ def _template_problems(stores: Stores, kind: Kind, document: Document, *, key: K
     if template is not None:
         for text in validate_template(template, for_background=True, served=SERVED):
             yield Finding(document, text, "spec")
+
+
+def _run_problems(document: Document) -> Iterator[Finding]:
+    """Yield what is wrong with an AnalysisRun that somebody wrote."""
+    if document.content["kind"] != ANALYSIS_RUN.name or _group(document.content) != GROUP:
+        return
+    try:
+        resolve(document.content["spec"], served=SERVED)
+    except InvalidAnalysis as error:
+        yield Finding(document, f"{_title(document.content)}: {error}", "spec")
 
 
 def _unserved_kinds(documents: Sequence[Document]) -> Iterator[Finding]:

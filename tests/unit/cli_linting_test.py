@@ -112,6 +112,10 @@ def test_good_files_pass(documents: list[Any]) -> None:
         pytest.param([{"apiVerison": "v1", "kind": "Pod"}], "needs apiVersion; is apiVerison misspelt?", id="apiVersion misspelt"),
         pytest.param([shop() | {"spec": []}], 'Rollout "shop": spec must be an object', id="a list for a spec"),
         pytest.param([shop() | {"metadata": {"name": "shop", "labels": {"a": 1}}}], "put numbers and true", id="a number as label"),
+        pytest.param([shop() | {"metadata": {"name": "Shop_1"}}], "metadata.name may have lower case letters", id="a name"),
+        pytest.param(
+            [template(count=3) | {"kind": "AnalysisRun", "metadata": {"generateName": "r-"}}], 'AnalysisRun "r-": ', id="a run"
+        ),
         pytest.param(["text"], "shop.yaml: must be an object", id="a text"),
         pytest.param([{"kind": "Rollout"}], "needs apiVersion", id="no version"),
         pytest.param([{"apiVersion": "v1", "kind": "Pod"}], "needs metadata.name", id="no name"),
