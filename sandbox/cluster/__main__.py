@@ -18,11 +18,12 @@ from pathlib import Path
 from crds.manifests import custom_resource_definitions
 from kube.errors import ApiError
 from sandbox.cluster.claims import NoNetworkLeft, claimed_networks
+from sandbox.cluster.forked import preload
 from sandbox.cluster.processes import Identity
 from sandbox.cluster.setup import find_prometheus, install, places_of, require_linux, write_kubeconfigs
 from sandbox.cluster.state import Record, SandboxError, StateFolder, default_state
 from sandbox.cluster.supervisor import Supervisor
-from sandbox.cluster.topology import Options, Places, cluster_names, parts_of
+from sandbox.cluster.topology import NO_AUTHORITIES, Options, Places, cluster_names, parts_of
 
 
 def _arguments() -> argparse.Namespace:
@@ -51,20 +52,13 @@ def _options(arguments: argparse.Namespace) -> Options:
     )
 
 
-async def _run(state: StateFolder, options: Options, places: Places, *, prometheus: Path | None, attached: bool) -> None:
+async def _run(supervisor: Supervisor, *, attached: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if attached:
         loop.add_reader(sys.stdin.fileno(), lambda: None if os.read(sys.stdin.fileno(), 4096) else stop.set())
-    parts = parts_of(options, places, prometheus=prometheus)
-    supervisor = Supervisor(
-        state,
-        parts,
-        _record(places, with_prometheus=prometheus is not None),
-        prepare=lambda: install(state, custom_resource_definitions()),
-    )
     starting, stopping = asyncio.create_task(supervisor.start()), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -76,6 +70,15 @@ async def _run(state: StateFolder, options: Options, places: Places, *, promethe
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
         await supervisor.stop()
+
+
+def _supervisor(state: StateFolder, options: Options, places: Places, *, prometheus: Path | None) -> Supervisor:
+    return Supervisor(
+        state,
+        parts_of(options, places, prometheus=prometheus),
+        _record(places, with_prometheus=prometheus is not None),
+        prepare=lambda: install(state, custom_resource_definitions()),
+    )
 
 
 def _record(places: Places, *, with_prometheus: bool) -> Record:
@@ -104,7 +107,10 @@ def main() -> None:
             try:
                 prometheus = find_prometheus(options.prometheus)
                 write_kubeconfigs(places, with_prometheus=prometheus is not None)
-                asyncio.run(_run(state, options, places, prometheus=prometheus, attached=arguments.attached))
+                supervisor = _supervisor(state, options, places, prometheus=prometheus)
+                preload(NO_AUTHORITIES)
+                supervisor.fork()
+                asyncio.run(_run(supervisor, attached=arguments.attached))
                 failed = False
             finally:
                 state.clear(keep_logs=failed)

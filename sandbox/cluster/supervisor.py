@@ -15,7 +15,9 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from sandbox.cluster.forked import Forked, fork
 from sandbox.cluster.processes import Identity, die_with_parent
 from sandbox.cluster.readiness import is_ready
 from sandbox.cluster.state import PartRecord, Record, SandboxError, StateFolder
@@ -32,7 +34,7 @@ BACKLOG = 512
 @dataclass(slots=True)
 class _Running:
     part: Part
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | Forked
     identity: Identity
     ready: bool = False
     restarts: int = 0
@@ -57,6 +59,7 @@ class Supervisor:
         self._prepare = prepare
         self._running: dict[str, _Running] = {}
         self._sockets: dict[str, socket.socket] = {}
+        self._forked: dict[str, Forked] = {}
         self._complete = False
 
     @property
@@ -69,14 +72,27 @@ class Supervisor:
         )
         return replace(self._record, parts=parts, ready=self._complete)
 
+    def fork(self) -> None:
+        """Begin those parts that wait for nobody as copies of this process; call it before there is an event loop.
+
+        Raises:
+            SandboxError: a port is in use by now.
+        """
+        self._sockets = {part.name: _listening(part) for part in self._parts if part.listen_port}
+        for part in self._parts:
+            if part.stage is not Stage.PRODUCT:
+                fds = self._fds(part)
+                command = (*part.command, *(f"--listen-fd={fd}" for fd in fds))
+                log = self._fresh_log(part)
+                self._forked[part.name] = fork(command, log=log, environment=part.environment, keep=fds)
+
     async def start(self) -> None:
-        """Start everything in its order; returns when all is ready.
+        """Start everything else in its order; returns when all is ready.
 
         Raises:
             SandboxError: a part ended or did not get ready in time; the text has the end of its log.
             ApiError: the API refuses what `prepare` does.
         """
-        self._sockets = {part.name: _listening(part) for part in self._parts if part.listen_port}
         await _all([self._start_api_and_product(), *self._starting(Stage.CLUSTER)])
         self._complete = True
         self._write()
@@ -100,17 +116,16 @@ class Supervisor:
             listening.close()
 
     async def _start(self, part: Part) -> None:
-        running = await self._launch(part)
+        forked = self._forked.pop(part.name, None)
+        running = _known(part, forked) if forked else await self._launch(part)
         self._running[part.name] = running
         self._write()
         await self._get_ready(running)
         running.keeper = asyncio.create_task(self._keep(running), name=f"keep-{part.name}")
 
     async def _launch(self, part: Part) -> _Running:
-        if part.ready.file:
-            part.ready.file.unlink(missing_ok=True)
-        fds = [self._sockets[part.name].fileno()] if part.listen_port else []
-        with self._state.fresh_log(part.name).open("ab") as log:
+        fds = self._fds(part)
+        with self._fresh_log(part).open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 *part.command,
                 *(f"--listen-fd={fd}" for fd in fds),
@@ -122,7 +137,16 @@ class Supervisor:
                 start_new_session=True,
                 preexec_fn=die_with_parent,
             )
-        return _Running(part, process, Identity.of(process.pid) or Identity(process.pid, 0))
+        return _known(part, process)
+
+    def _fds(self, part: Part) -> list[int]:
+        return [self._sockets[part.name].fileno()] if part.listen_port else []
+
+    def _fresh_log(self, part: Part) -> Path:
+        """Return where the output of a part that is about to start goes; what said that it is ready is taken back."""
+        if part.ready.file:
+            part.ready.file.unlink(missing_ok=True)
+        return self._state.fresh_log(part.name)
 
     async def _get_ready(self, running: _Running) -> None:
         name, log = running.part.name, self._state.log(running.part.name)
@@ -153,6 +177,10 @@ class Supervisor:
 
     def _write(self) -> None:
         self._state.write(self.record)
+
+
+def _known(part: Part, process: asyncio.subprocess.Process | Forked) -> _Running:
+    return _Running(part, process, Identity.of(process.pid) or Identity(process.pid, 0))
 
 
 def _listening(part: Part) -> socket.socket:
