@@ -208,14 +208,19 @@ def _on_fast_track(draft: Draft, on_canary: int) -> Target:
 
 
 def _on_step(draft: Draft) -> Target:
-    """Give the step's weight once the pods for it are there; less at once, more only then."""
+    """Give the step's weight once the pods for it are there; less at once, more only then.
+
+    Users that the new version has already stay while its pods can carry them, so that an autoscaler moves nobody to and fro
+    (upstream goes back to the weight of the step before).
+    """
     settings = draft.settings
     weight = weight_at(settings.steps, draft.index, settings.total_weight)
     if at_wanted_counts(draft):
         return Target(weight, keep_routes=True)
     held = min(weight, weight_before(settings.steps, draft.index))
     if settings.replicas and not _fixed_scale(draft):
-        held = min(held, settings.total_weight * draft.new_available // settings.replicas)
+        carried = settings.total_weight * draft.new_available // settings.replicas
+        held = min(max(held, min(weight, _on_canary(draft))), carried)
     why = f"holding the new version at {held} of {settings.total_weight} until its pods are available" if held < weight else ""
     return Target(held, keep_routes=True, why=why)
 

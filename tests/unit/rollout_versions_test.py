@@ -162,3 +162,17 @@ def test_scaling_up_at_the_end_of_a_full_promotion_sends_nobody_back_to_a_small_
         world.now += timedelta(seconds=1)
     world.wait(60)
     assert (world.status()["phase"], world.selected("shop"), world.sizes()) == ("Healthy", "shop:2", {"shop:1": 0, "shop:2": 10})
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_an_autoscaler_moves_no_users_to_and_fro(*, dynamic: bool) -> None:
+    world = nginx_shop([{"setWeight": 50}, {"pause": {}}], dynamicStableScale=dynamic)
+    world.set_image("shop:2")
+    world.settle()
+    weights: set[int] = set()
+    for replicas in (4, 2, 8):
+        world.after_write = lambda: weights.add(world.weight())
+        world.edit(ROLLOUT, "shop", {"spec": {"replicas": replicas}})
+        world.settle()
+    assert weights <= {12, 50}, "only where pods are missing users go back for a moment, as far as that"
+    assert (world.weight(), world.sizes()) == (50, {"shop:1": 4 if dynamic else 8, "shop:2": 4})
