@@ -98,6 +98,7 @@ def _become(command: Sequence[str], *, log: Path, environment: Mapping[str, str]
         for target, source in ((0, nothing), (1, output), (2, output)):
             os.dup2(source, target)
         _close_others({0, 1, 2, *keep})
+        Path("/proc/self/comm").write_text(command[2])  # what `ps` and `top` call it: the command line is the original's
         os.environ.update(environment)
         sys.argv = [command[2], *command[3:]]
         code = import_module(f"{command[2]}.__main__").main() or 0

@@ -170,6 +170,22 @@ def test_what_cannot_be_done_is_said_in_one_line(state: StateFolder, arguments: 
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_part_that_ends_at_once_is_named_with_the_end_of_its_log_and_nothing_is_left_running(state: StateFolder) -> None:
+    done = rollouts.run("sandbox", "up", "--detach", "--prometheus", "false", "--state", str(state.path))
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: gateway ended at once (1):")
+    assert "Prometheus ended at once" in done.stderr
+    assert [one.name for one in state.path.iterdir()] == ["logs"]
+    assert "no sandbox runs" in rollouts.run("sandbox", "status", "--state", str(state.path)).stderr
+
+
+def test_parts_are_told_apart_by_their_names(state: StateFolder) -> None:
+    up(state)
+    record = state.running()
+    names = [Path(f"/proc/{part.process.pid}/comm").read_text().strip() for part in record.parts]
+    assert names == ["sandbox.apiserv", "sandbox.node", "sandbox.gateway"]
+
+
 def test_a_folder_that_cannot_be_made_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = rollouts.run("sandbox", "up", "--detach", "--state", str(tmp_path / "file" / "sandbox"))
