@@ -35,16 +35,17 @@ def read(path: str) -> list[Document]:
     """
     from rollouts.cli.manifests import BadManifest, parse
 
+    name = "standard input" if path == "-" else path
     try:
         text = _text(path)
     except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror or error}") from error
+        raise Refused(f"{name} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise Refused(f"{path} cannot be read: it is no UTF-8 text") from error
+        raise Refused(f"{name} cannot be read: it is no UTF-8 text") from error
     if len(text) > LARGEST_BYTES:
-        raise Refused(f"{path} is larger than {LARGEST_BYTES // 1024 // 1024} MiB; no manifest is")
+        raise Refused(f"{name} is larger than {LARGEST_BYTES // 1024 // 1024} MiB; no manifest is")
     try:
-        return parse(text, "standard input" if path == "-" else path)
+        return parse(text, name)
     except BadManifest as error:
         raise Refused(str(error)) from error
 

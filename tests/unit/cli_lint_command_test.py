@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rollouts.cli.files import LARGEST_BYTES
 from rollouts.cli.main import run
 
 GOOD = """\
@@ -120,6 +121,12 @@ def test_what_cannot_be_read_fails(tmp_path: Path, name: str, said: str, capsys:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     assert lint(tmp_path / name) == 1
     assert said in capsys.readouterr().err
+
+
+def test_what_is_far_too_large_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("a" * (LARGEST_BYTES + 1)))
+    assert lint("-") == 1
+    assert "standard input is larger than 16 MiB" in capsys.readouterr().err
 
 
 def test_a_note_is_no_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -171,6 +171,7 @@ def test_one_object_that_is_wrong_does_not_hide_what_is_wrong_with_another() -> 
         pytest.param({"maxSurge": 0}, "25% of 1 pods with maxSurge 0 leaves none", id="the default rounded to zero"),
         pytest.param({"maxSurge": 0, "maxUnavailable": 1}, "", id="one may go"),
         pytest.param({"maxUnavailable": 0}, "", id="one may come"),
+        pytest.param({**NGINX, "maxSurge": 0, "maxUnavailable": 0}, "", id="a router moves users, so pods need not give way"),
     ],
 )
 def test_a_rollout_that_may_neither_add_nor_take_away_pods_is_told_that_one_goes(canary: dict[str, Any], note: str) -> None:
