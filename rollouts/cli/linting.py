@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from analysis.errors import InvalidAnalysis, TemplateNotFound
+from analysis.no_data import policies
 from analysis.run.validation import resolve, validate_template
 from analysis.templates import collect, references
 from crds.manifests import custom_resource_definitions
@@ -31,6 +32,7 @@ from kube.objects import Key, Object, key_of
 from rollouts.cli.guessing import closest
 from rollouts.cli.manifests import Document
 from rollouts.cli.spelling import unknown_fields, unknown_kind
+from rollouts.rollout.extensions import extension_problems
 from rollouts.rollout.gather import Stores, gather
 from rollouts.rollout.notes import notes
 from rollouts.rollout.problems import Problem, invalid_text
@@ -188,7 +190,8 @@ def _run_problems(document: Document) -> Iterator[Finding]:
     if document.content["kind"] != ANALYSIS_RUN.name or _group(document.content) != GROUP:
         return
     try:
-        resolve(document.content["spec"], served=SERVED)
+        metrics = resolve(document.content["spec"], served=SERVED)
+        policies(document.content, [metric.name for metric in metrics])
     except InvalidAnalysis as error:
         yield Finding(document, f"{_title(document.content)}: {error}", "spec")
 
@@ -202,7 +205,7 @@ def _unserved_kinds(documents: Sequence[Document]) -> Iterator[Finding]:
 def _rollout_problems(stores: Stores, key: Key, document: Document) -> Iterator[Finding]:
     rollout = stores[ROLLOUT].get(*key)
     assert rollout is not None
-    problems = validate(rollout)
+    problems = [*validate(rollout), *extension_problems(rollout)]
     if not problems:
         snapshot = gather(stores, key)
         assert snapshot is not None
