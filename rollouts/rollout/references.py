@@ -94,8 +94,10 @@ def _analyses(snapshot: Snapshot, settings: Settings) -> Iterator[Problem]:
             arguments = rollout_arguments(
                 analysis.get("args") or (), rollout=snapshot.rollout, stable_hash="stable", latest_hash="latest"
             )
-            for text in validate_templates(templates, for_background=background, served=SERVED, arguments=arguments):
-                yield Problem(f"{field}.templates", text)
+            found = validate_templates(templates, for_background=background, served=SERVED, arguments=arguments)
+            yield from (Problem(f"{field}.templates", text) for text in found)
+            if found:
+                continue
             build_run(metadata={"name": "check"}, templates=templates, arguments=arguments, owner=snapshot.rollout)
         except InvalidAnalysis as error:
             yield Problem(f"{field}.templates", str(error), ", ".join(ref.name for ref in refs))
