@@ -17,7 +17,7 @@ from analysis.providers.base import HttpRequest, HttpResponse
 from analysis.redaction import Redactor
 from analysis.run.perform import Measurer
 from analysis.run.phases import Phase
-from analysis.run.snapshot import Measure, Measured, Unmeasurable
+from analysis.run.snapshot import Measure, Measured, Skipped, Unmeasurable
 from analysis.transport import TransportError
 from kube.clock import SystemClock
 from kube.errors import ApiError, NotFound
@@ -70,7 +70,7 @@ def web(**fields: Any) -> dict[str, Any]:
 
 async def measure(
     wire: Wire, metric: Mapping[str, Any], *arguments: Any, secrets: Secrets | None = None
-) -> Measured | Unmeasurable:
+) -> Measured | Skipped | Unmeasurable:
     measurer = Measurer(secrets or Secrets(), wire, served(), SystemClock())
     request = Measure(namespace="shop", metric=metric, arguments=arguments, number=1)
     return await measurer(("shop", "run"), Effect("measure/m/1", request))

@@ -381,7 +381,7 @@ async def test_an_effect_that_the_plan_does_not_ask_for_any_more_is_cancelled_an
         plan = measuring(scene, seen)
 
         def reconcile(key: Key, observations: Sequence[Observation], now: datetime) -> Plan | None:
-            made = plan(key, observations, now)
+            made: Plan | None = plan(key, observations, now)
             return made if made is None or asks[0] else replace(made, effects=())
 
         await scene.widget()

@@ -370,7 +370,7 @@ def test_every_change_of_a_routers_object_is_told() -> None:
     ],
 )
 def test_a_step_goes_on_when_enough_of_its_pods_are_there(threshold: dict[str, Any] | None, index: int) -> None:
-    canary = {"replicaProgressThreshold": threshold} if threshold else {}
+    canary: dict[str, Any] = {"replicaProgressThreshold": threshold} if threshold else {}
     world = nginx_shop([{"setWeight": 50}, {"pause": {}}], **canary)
     world.ready_after = timedelta(hours=1)
     world.set_image("shop:2")
