@@ -24,6 +24,8 @@ class Reading:
     """None while there are problems."""
     references: frozenset[ObjectRef] = frozenset()
     """Every object it names directly."""
+    fitting: dict[str, object] = field(default_factory=dict, compare=False)
+    """By field, the templates' versions and arguments with which an analysis was last found to fit: a memory, never an input."""
 
     @classmethod
     def of(cls, rollout: Object) -> Reading:

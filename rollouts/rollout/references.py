@@ -15,7 +15,7 @@ from analysis.providers import served
 from analysis.run.validation import validate_templates
 from analysis.templates import TemplateRef, build_run, collect, references
 from kube.kinds import ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE, SERVICE, ObjectRef
-from kube.objects import Object, annotations_of, name_of, namespace_of
+from kube.objects import Object, annotations_of, name_of, namespace_of, uid_of, version_of
 from rollouts.engine.names import MANAGED_BY
 from rollouts.rollout.settings import Settings
 from rollouts.rollout.snapshot import Snapshot
@@ -87,6 +87,7 @@ def _problem_of(error: InvalidRouting, field: str) -> Problem:
 
 
 def _analyses(snapshot: Snapshot, settings: Settings) -> Iterator[Problem]:
+    """Check every analysis; one that was found to fit is not checked again while its templates and arguments are the same."""
     for field, analysis, background in analyses_of(settings):
         refs = references(analysis)
         try:
@@ -94,11 +95,16 @@ def _analyses(snapshot: Snapshot, settings: Settings) -> Iterator[Problem]:
             arguments = rollout_arguments(
                 analysis.get("args") or (), rollout=snapshot.rollout, stable_hash="stable", latest_hash="latest"
             )
+            checked = (tuple((uid_of(one), version_of(one)) for one in templates), tuple(arguments))
+            if snapshot.reading.fitting.get(field) == checked:
+                continue
             found = validate_templates(templates, for_background=background, served=SERVED, arguments=arguments)
             yield from (Problem(f"{field}.templates", text) for text in found)
             if found:
                 continue
             build_run(metadata={"name": "check"}, templates=templates, arguments=arguments, owner=snapshot.rollout)
+            if all(version_of(one) for one in templates):
+                snapshot.reading.fitting[field] = checked
         except InvalidAnalysis as error:
             yield Problem(f"{field}.templates", str(error), ", ".join(ref.name for ref in refs))
 
