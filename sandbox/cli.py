@@ -15,12 +15,13 @@ from pathlib import Path
 import click
 
 from kube.errors import ApiError
-from sandbox.cluster import Options, SandboxError, StateFolder, default_state
+from sandbox.cluster import ControlPlane, Options, SandboxError, StateFolder, default_state
 from sandbox.cluster.finding import VARIABLE, OtherCluster, find
 from sandbox.cluster.running import down as stop_cluster
 from sandbox.cluster.running import up as start_cluster
 from sandbox.cluster.signals import terminated_like_ctrl_c
 from sandbox.cluster.telling import parts_shown, status_data, status_text, up_text
+from sandbox.controlplane.programs import NoControlPlane
 
 state_option = click.option(
     "--state",
@@ -41,12 +42,12 @@ def group() -> None:
 @click.option("--detach", "-d", is_flag=True, help="Return when it is up; it runs until `rollouts sandbox down`.")
 @click.option(
     "--control-plane",
-    type=click.Choice(["embedded"]),
-    default="embedded",
-    expose_value=False,
+    type=click.Choice([one.value for one in ControlPlane]),
+    default=ControlPlane.EMBEDDED.value,
     show_default=True,
-    help="Which API server to run.",
+    help="Which API server to run: our own, or etcd, kube-apiserver and kube-controller-manager (see `sandbox build`).",
 )
+@click.option("--audit-log", is_flag=True, help="Write every request down in logs/audit.log; real control plane only.")
 @click.option("--prometheus", metavar="PATH|none", help="The Prometheus binary.  [default: the one on PATH or in .tools]")
 @click.option("--with-controller", is_flag=True, help="Run `rollouts controller` in it too.")
 @click.option(
@@ -59,6 +60,8 @@ def up(
     *,
     state: Path | None,
     detach: bool,
+    control_plane: str,
+    audit_log: bool,
     prometheus: str | None,
     with_controller: bool,
     allow_images: tuple[str, ...],
@@ -69,6 +72,8 @@ def up(
     """Start a sandbox."""
     folder = StateFolder((state or default_state()).absolute())
     options = Options(
+        control_plane=ControlPlane(control_plane),
+        audit_log=audit_log,
         api_port=api_port,
         ingress_port=ingress_port,
         prometheus_port=prometheus_port,
@@ -86,6 +91,19 @@ def up(
         with terminated_like_ctrl_c(), contextlib.suppress(KeyboardInterrupt):
             supervisor.wait()
         stop_cluster(folder)
+
+
+@group.command("build", help="Build a real control plane (etcd, Kubernetes) from source: minutes, once. Needs network.")
+@click.option("--again", is_flag=True, help="Build it even if it is there.")
+def build(*, again: bool) -> None:
+    """Build the programs that `up --control-plane real` runs."""
+    with _plainly():
+        from sandbox.controlplane.building import build as build_programs
+
+        began = time.monotonic()
+        programs, built = build_programs(click.echo, again=again)
+    took = f"built in {time.monotonic() - began:.0f} s" if built else "already built"
+    click.echo(f"{took}: {programs.folder}\nrollouts sandbox up --control-plane real")
 
 
 @group.command("down", help="Stop a sandbox and remove what it kept; also after a crash.")
@@ -164,5 +182,5 @@ def _plainly() -> Iterator[None]:
     """Turn what can go wrong into one plain sentence."""
     try:
         yield
-    except (SandboxError, ApiError, ValueError) as error:
+    except (SandboxError, NoControlPlane, ApiError, ValueError) as error:
         raise click.ClickException(str(error)) from None

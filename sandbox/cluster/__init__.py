@@ -5,11 +5,12 @@
 
 from sandbox.cluster.running import Cluster, sandbox_cluster
 from sandbox.cluster.state import AlreadyRunning, NotRunning, SandboxError, StateFolder, default_state
-from sandbox.cluster.topology import Options
+from sandbox.cluster.topology import ControlPlane, Options
 
 __all__ = [
     "AlreadyRunning",
     "Cluster",
+    "ControlPlane",
     "NotRunning",
     "Options",
     "SandboxError",

@@ -15,15 +15,15 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from crds.manifests import custom_resource_definitions
 from kube.errors import ApiError
+from sandbox.cluster.beginning import begin_embedded, begin_real
 from sandbox.cluster.claims import NoNetworkLeft, claimed_networks
 from sandbox.cluster.forked import preload
 from sandbox.cluster.processes import Identity
-from sandbox.cluster.setup import find_prometheus, install, places_of, require_linux, write_kubeconfigs
+from sandbox.cluster.setup import find_prometheus, places_of, require_linux, write_kubeconfigs
 from sandbox.cluster.state import Record, SandboxError, StateFolder, default_state
 from sandbox.cluster.supervisor import Supervisor
-from sandbox.cluster.topology import NO_AUTHORITIES, Options, Places, cluster_names, parts_of
+from sandbox.cluster.topology import NO_AUTHORITIES, ControlPlane, Options, Places, cluster_names
 
 
 def _arguments() -> argparse.Namespace:
@@ -35,12 +35,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--allow-image", action="append", default=[], help="image pattern that runs an HTTP echo; may be repeated")
     parser.add_argument("--with-controller", action="store_true", help="run the product's controller too")
     parser.add_argument("--controller-argument", action="append", default=[], help="handed to the controller; may be repeated")
+    parser.add_argument("--control-plane", choices=[one.value for one in ControlPlane], default=ControlPlane.EMBEDDED.value)
+    parser.add_argument("--audit-log", action="store_true", help="write requests down; a real control plane only")
     parser.add_argument("--attached", action="store_true", help="stop when standard input ends")
     return parser.parse_args()
 
 
 def _options(arguments: argparse.Namespace) -> Options:
     return Options(
+        control_plane=ControlPlane(arguments.control_plane),
+        audit_log=arguments.audit_log,
         api_port=arguments.api_port,
         ingress_port=arguments.ingress_port,
         proxy_port=arguments.proxy_port,
@@ -72,21 +76,27 @@ async def _run(supervisor: Supervisor, *, attached: bool) -> None:
         await supervisor.stop()
 
 
-def _supervisor(state: StateFolder, options: Options, places: Places, *, prometheus: Path | None) -> Supervisor:
-    return Supervisor(
-        state,
-        parts_of(options, places, prometheus=prometheus),
-        _record(places, with_prometheus=prometheus is not None),
-        prepare=lambda: install(state, custom_resource_definitions()),
-    )
+def _supervisor(state: StateFolder, options: Options, places: Places) -> Supervisor:
+    """Write the files that the parts read, and put the supervisor of the parts together."""
+    prometheus = find_prometheus(options.prometheus)
+    begin = begin_real if places.real else begin_embedded
+    beginning = begin(state, options, places, prometheus=prometheus)
+    write_kubeconfigs(places, with_prometheus=prometheus is not None)
+    record = _record(options, places, with_prometheus=prometheus is not None)
+    supervisor = Supervisor(state, beginning.parts, record, prepare=beginning.prepare)
+    if not places.real:
+        preload(NO_AUTHORITIES)
+        supervisor.fork()
+    return supervisor
 
 
-def _record(places: Places, *, with_prometheus: bool) -> Record:
+def _record(options: Options, places: Places, *, with_prometheus: bool) -> Record:
     own = Identity.of(os.getpid())
     assert own is not None, "this process runs"
     return Record(
         supervisor=own,
         ready=False,
+        control_plane=options.control_plane.value,
         server=places.server,
         ingress=places.ingress,
         name_proxy=places.name_proxy,
@@ -105,11 +115,7 @@ def main() -> None:
             places = places_of(options, state.path, networks)
             failed = True
             try:
-                prometheus = find_prometheus(options.prometheus)
-                write_kubeconfigs(places, with_prometheus=prometheus is not None)
-                supervisor = _supervisor(state, options, places, prometheus=prometheus)
-                preload(NO_AUTHORITIES)
-                supervisor.fork()
+                supervisor = _supervisor(state, options, places)
                 asyncio.run(_run(supervisor, attached=arguments.attached))
                 failed = False
             finally:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,13 +32,20 @@ def is_ready(ready: Ready, log: Path) -> bool:
 
 def _get(ready: Ready) -> tuple[int, bytes]:
     place = urlsplit(ready.url)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=TIMEOUT_SECONDS)
+    connection = _connection(place.hostname or "", place.port, ready.authority)
     try:
         connection.request("GET", place.path, headers={"authorization": f"Bearer {ready.token}"} if ready.token else {})
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
         connection.close()
+
+
+def _connection(host: str, port: int | None, authority: Path | None) -> http.client.HTTPConnection:
+    if authority is None:
+        return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+    context = ssl.create_default_context(cafile=str(authority))
+    return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=context)
 
 
 def _has_condition(body: bytes, name: str) -> bool:

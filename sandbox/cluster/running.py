@@ -194,4 +194,5 @@ def _command(state: StateFolder, options: Options, *, attached: bool) -> list[st
     command += [f"--allow-image={pattern}" for pattern in options.allow_images]
     command += ["--with-controller"] if options.with_controller else []
     command += [f"--controller-argument={word}" for word in options.controller_arguments]
+    command += ["--control-plane", options.control_plane.value, *(["--audit-log"] if options.audit_log else [])]
     return [*command, *(["--attached"] if attached else [])]

@@ -1,4 +1,4 @@
-"""What a cluster needs before its processes start: ports, tokens, kubeconfigs, binaries; and the definitions it serves.
+"""What a cluster needs before its processes start: ports, tokens, kubeconfigs, binaries.
 
 Owns looking at the machine. Must not: start processes.
 """
@@ -13,16 +13,12 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-from kube.config import load
-from kube.errors import AlreadyExists
-from kube.kinds import CUSTOM_RESOURCE_DEFINITION
-from kube.quick import QuickClient
 from sandbox.cluster.claims import Networks
+from sandbox.cluster.controlplane import USERS as REAL_USERS
 from sandbox.cluster.kubeconfig import NAME_PROXY, PROMETHEUS, STATE, kubeconfig
-from sandbox.cluster.state import SandboxError, StateFolder, replace
-from sandbox.cluster.topology import Options, Places
+from sandbox.cluster.state import SandboxError, replace
+from sandbox.cluster.topology import ControlPlane, Options, Places
 
 USERS = ("admin", "controller", "gateway", "node")
 UNPACKED = Path(".tools/prometheus/usr/bin/prometheus")
@@ -34,8 +30,9 @@ def places_of(options: Options, folder: Path, networks: Networks) -> Places:
     Raises:
         SandboxError: a port that was asked for is in use.
     """
-    wanted = (options.api_port, options.ingress_port, options.proxy_port, options.prometheus_port, 0)
-    api, ingress, proxy, prometheus, health = choose_ports(wanted)
+    wanted = (options.api_port, options.ingress_port, options.proxy_port, options.prometheus_port, 0, 0, 0)
+    api, ingress, proxy, prometheus, health, etcd, etcd_peer = choose_ports(wanted)
+    real = options.control_plane is ControlPlane.REAL
     return Places(
         folder=folder,
         networks=networks,
@@ -44,7 +41,10 @@ def places_of(options: Options, folder: Path, networks: Networks) -> Places:
         proxy_port=proxy,
         prometheus_port=prometheus,
         health_port=health,
-        tokens={user: secrets.token_hex(16) for user in USERS},
+        tokens={user: secrets.token_hex(16) for user in (REAL_USERS if real else USERS)},
+        real=real,
+        etcd_port=etcd,
+        etcd_peer_port=etcd_peer,
     )
 
 
@@ -71,8 +71,9 @@ def write_kubeconfigs(places: Places, *, with_prometheus: bool) -> None:
     """Write a kubeconfig for every user, readable for this user alone; it says also whose sandbox it is, and where names lead."""
     known = {STATE: str(places.folder), NAME_PROXY: places.name_proxy}
     extension = {**known, PROMETHEUS: places.prometheus} if with_prometheus else known
+    authority = places.authority.read_bytes() if places.authority else None
     for user, token in places.tokens.items():
-        text = kubeconfig(server=places.server, user=user, token=token, extension=extension)
+        text = kubeconfig(server=places.server, user=user, token=token, extension=extension, authority=authority)
         replace(places.kubeconfig(user), text)
 
 
@@ -102,17 +103,3 @@ def require_linux() -> None:
     """
     if sys.platform != "linux":
         raise SandboxError("the sandbox needs Linux (every address of 127.0.0.0/8, and processes that end with their parent)")
-
-
-def install(state: StateFolder, definitions: Sequence[dict[str, Any]]) -> None:
-    """Create definitions in the cluster; those that are there stay as they are. Blocks.
-
-    Raises:
-        ApiError: the server refuses one, or does not answer.
-    """
-    with QuickClient(load(str(state.kubeconfig)), field_manager="rollouts-sandbox") as client:
-        for definition in definitions:
-            try:
-                client.create(CUSTOM_RESOURCE_DEFINITION, definition)
-            except AlreadyExists:
-                continue

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sandbox.cluster.processes import Identity
 
-FOLDERS = ("gateway", "node", "logs", "load")
+FOLDERS = ("gateway", "node", "logs", "load", "controlplane")
 FILES = ("cluster.json", "lock")
 PATTERNS = ("*kubeconfig", "objects.journal*", "*.tmp")
 
@@ -52,6 +52,7 @@ class Record:
     ready: bool
     """Every part was ready once."""
     parts: tuple[PartRecord, ...] = ()
+    control_plane: str = "embedded"
     server: str = ""
     ingress: str = ""
     name_proxy: str = ""

@@ -101,6 +101,7 @@ class Supervisor:
         return [self._start(part) for part in self._parts if part.stage is stage]
 
     async def _start_api_and_product(self) -> None:
+        await _all(self._starting(Stage.STORE))
         await _all(self._starting(Stage.API))
         await asyncio.to_thread(self._prepare)
         await _all(self._starting(Stage.PRODUCT))
@@ -110,7 +111,7 @@ class Supervisor:
         for one in self._running.values():
             if one.keeper:
                 one.keeper.cancel()
-        for stages in ({Stage.PRODUCT, Stage.CLUSTER}, {Stage.API}):
+        for stages in ({Stage.PRODUCT, Stage.CLUSTER}, {Stage.API}, {Stage.STORE}):
             await asyncio.gather(*(_stop(one) for one in self._running.values() if one.part.stage in stages))
         for listening in self._sockets.values():
             listening.close()

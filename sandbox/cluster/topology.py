@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
@@ -25,10 +25,20 @@ NO_AUTHORITIES = {"SSL_CERT_FILE": "/dev/null", "SSL_CERT_DIR": "/dev/null"}
 """For parts that speak plain HTTP on loopback only: their HTTP library reads all authorities of the system when imported."""
 
 
+class ControlPlane(Enum):
+    """Which API server a sandbox has: our own, or etcd, kube-apiserver and kube-controller-manager."""
+
+    EMBEDDED = "embedded"
+    REAL = "real"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What a person may choose. A port of 0 is any free one."""
 
+    control_plane: ControlPlane = ControlPlane.EMBEDDED
+    audit_log: bool = False
+    """Write down every request to a real API server."""
     api_port: int = 0
     ingress_port: int = 0
     proxy_port: int = 0
@@ -55,11 +65,30 @@ class Places:
     """Of the controller."""
     tokens: Mapping[str, str]
     """User name to bearer token."""
+    real: bool = False
+    """Whether the API server is a real one, which speaks TLS."""
+    etcd_port: int = 0
+    etcd_peer_port: int = 0
 
     @property
     def server(self) -> str:
         """URL of the API server."""
-        return f"http://127.0.0.1:{self.api_port}"
+        return f"{'https' if self.real else 'http'}://127.0.0.1:{self.api_port}"
+
+    @property
+    def control_plane(self) -> Path:
+        """Folder of a real control plane: data, certificates, keys, tokens."""
+        return self.folder / "controlplane"
+
+    @property
+    def authority(self) -> Path | None:
+        """The certificate that the API server's is signed with; None where it speaks plain HTTP."""
+        return self.control_plane / "ca.crt" if self.real else None
+
+    @property
+    def audit_log(self) -> Path:
+        """Where a real API server writes requests down, when asked to."""
+        return self.folder / "logs" / "audit.log"
 
     @property
     def ingress(self) -> str:
@@ -82,11 +111,15 @@ class Places:
 
 
 class Stage(Enum):
-    """When a part starts: the API and the cluster together, the product once its definitions are there. The API stops last."""
+    """When a part starts: the store first, the API and the cluster together, the product once its definitions are there.
 
-    API = 0
-    CLUSTER = 1
-    PRODUCT = 2
+    They stop in the opposite order.
+    """
+
+    STORE = 0
+    API = 1
+    CLUSTER = 2
+    PRODUCT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +132,8 @@ class Ready:
     token: str = field(default="", repr=False)
     condition: str = ""
     file: Path | None = None
+    authority: Path | None = None
+    """Who signed the certificate of an `https` URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +156,19 @@ class Part:
 
 
 def parts_of(options: Options, places: Places, *, prometheus: Path | None) -> tuple[Part, ...]:
-    """Describe the processes of a cluster; without a path of its binary there is no Prometheus."""
-    found = [_api_server(places), _node(options, places), _gateway(places, prometheus)]
+    """Describe the processes of a cluster on the embedded API server; without a path of its binary there is no Prometheus."""
+    return (_api_server(places), *parts_around(options, places, prometheus=prometheus, workloads=True))
+
+
+def parts_around(options: Options, places: Places, *, prometheus: Path | None, workloads: bool) -> tuple[Part, ...]:
+    """Describe what is a client of an API server.
+
+    With `workloads` the node agent looks after ReplicaSets, Jobs and the like, too. Whoever is a client of a real API server
+    starts only when its permissions are there.
+    """
+    stage = Stage.PRODUCT if places.real else Stage.CLUSTER
+    node, gateway = _node(options, places, workloads=workloads), _gateway(places, prometheus)
+    found = [replace(node, stage=stage), replace(gateway, stage=stage)]
     if options.with_controller:
         found.append(controller(places, arguments=options.controller_arguments))
     return tuple(found)
@@ -166,17 +212,23 @@ def _api_server(places: Places) -> Part:
     )
 
 
-def _node(options: Options, places: Places) -> Part:
+def _node(options: Options, places: Places, *, workloads: bool) -> Part:
+    certificate = ("--log-certificate", str(places.control_plane / "server.pem")) if places.real else ()
     images = [word for pattern in options.allow_images for word in ("--allow-image", pattern)]
     return Part(
         name="node",
         stage=Stage.CLUSTER,
         command=_python(
-            *("sandbox.node", "--workloads", "--kubeconfig", str(places.kubeconfig("node"))),
+            *("sandbox.node", "--kubeconfig", str(places.kubeconfig("node")), *(("--workloads",) if workloads else ())),
             *("--directory", str(places.folder / "node"), "--network", places.networks.pods),
-            *("--name-proxy", places.name_proxy, *images),
+            *("--name-proxy", places.name_proxy, *certificate, *images),
         ),
-        ready=Ready(url=f"{places.server}/api/v1/nodes/{NODE}", token=places.tokens["node"], condition="Ready"),
+        ready=Ready(
+            url=f"{places.server}/api/v1/nodes/{NODE}",
+            token=places.tokens["node"],
+            condition="Ready",
+            authority=places.authority,
+        ),
         address=places.networks.pods,
         environment=NO_AUTHORITIES,
     )

@@ -26,6 +26,7 @@ from kube.kinds import (
 )
 from kube.objects import Object, key_of, version_of
 from sandbox.gateway.gateway import Gateway, NotServed
+from sandbox.gateway.selected import with_selected
 from sandbox.gateway.translate_ingress import is_served
 from sandbox.gateway.world import GATEWAY, World
 
@@ -127,10 +128,12 @@ class Agent:
 
     async def _serve(self) -> None:
         seen = {ObjectRef(kind, *key_of(obj)): version_of(obj) for kind in KINDS for obj in self._all(kind)}
+        services, pods = self._all(SERVICE), self._all(POD)
+        slices = (*self._all(ENDPOINT_SLICE), *self._extra.values())
         self.world = World(
-            services=self._all(SERVICE),
-            slices=(*self._all(ENDPOINT_SLICE), *self._extra.values()),
-            pods=self._all(POD),
+            services=services,
+            slices=with_selected(slices, services=services, pods=pods),
+            pods=pods,
             ingresses=self._all(INGRESS),
             virtual_services=self._all(VIRTUAL_SERVICE),
             destination_rules=self._all(DESTINATION_RULE),

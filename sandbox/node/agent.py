@@ -48,6 +48,7 @@ class Options:
         address: where logs are served.
         allowed_images: patterns of further images that run the HTTP echo.
         name_proxy: URL of an HTTP proxy that knows the cluster's names; given to every container.
+        log_certificate: a PEM file with certificate and key; logs are then served over TLS.
         tempo: how fast back-offs run.
     """
 
@@ -57,6 +58,7 @@ class Options:
     address: str = "127.0.0.1"
     allowed_images: Sequence[str] = ()
     name_proxy: str = ""
+    log_certificate: Path | None = None
     tempo: Tempo = field(default_factory=Tempo)
 
     def proxy_environment(self) -> dict[str, str]:
@@ -91,7 +93,7 @@ class NodeAgent:
         async with (
             self._processes,
             aiohttp.ClientSession(timeout=timeout, connector=connector) as self._session,
-            log_server(self._options.address, self._log_directory) as port,
+            log_server(self._options.address, self._log_directory, certificate=self._options.log_certificate) as port,
         ):
             try:
                 async with asyncio.TaskGroup() as group:

@@ -6,6 +6,7 @@ Owns reading log files. Must not: write them; programs do.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -26,8 +27,11 @@ Find: TypeAlias = Callable[[str, str, str], "tuple[Path, Living] | str"]
 
 
 @asynccontextmanager
-async def log_server(address: str, find: Find) -> AsyncIterator[int]:
-    """Serve logs while the block lasts; gives the port."""
+async def log_server(address: str, find: Find, *, certificate: Path | None = None) -> AsyncIterator[int]:
+    """Serve logs while the block lasts, over TLS when there is a `certificate` (PEM, with its key); gives the port."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
+    if tls is not None and certificate is not None:
+        tls.load_cert_chain(certificate)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         return await _serve(request, find)
@@ -38,7 +42,7 @@ async def log_server(address: str, find: Find) -> AsyncIterator[int]:
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, address, 0)
+        site = web.TCPSite(runner, address, 0, ssl_context=tls)
         await site.start()
         yield int(runner.addresses[0][1])
     finally:

@@ -10,6 +10,9 @@ from typing import Any
 
 # group, kind, plural, short names, versions (the first is the stored one), scope
 _NAMESPACED, _CLUSTER = "Namespaced", "Cluster"
+_PROTECTED = (".k8s.io", ".kubernetes.io")
+_UNREVIEWED = {"api-approved.kubernetes.io": "unapproved, experimental-only"}
+"""Without this note a real API server takes no definition of such a group."""
 _ISTIO = ("v1beta1", "v1", "v1alpha3")
 _GATEWAY = ("v1", "v1beta1")
 # APISIX gives its routes the short name `ar`, as AnalysisRuns have it: here, where nobody installed APISIX, it is theirs alone.
@@ -52,7 +55,7 @@ def permissive_definition(
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
+        "metadata": {"name": f"{plural}.{group}", **({"annotations": _UNREVIEWED} if group.endswith(_PROTECTED) else {})},
         "spec": {
             "group": group,
             "scope": scope,
