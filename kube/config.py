@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,8 +98,8 @@ def in_cluster(environment: Mapping[str, str], service_account: Path = SERVICE_A
     )
 
 
-def connect(connection: Connection) -> HttpTransport:
-    """Return a transport for a connection; nothing is sent yet.
+def connect(connection: Connection, *, fence: Callable[[], bool] | None = None) -> HttpTransport:
+    """Return a transport for a connection; nothing is sent yet. Where `fence` says no, nothing that writes will be.
 
     Raises:
         InvalidConfig: certificates or keys cannot be used, or the credential plugin failed.
@@ -114,6 +114,7 @@ def connect(connection: Connection) -> HttpTransport:
         tls=tls.context_of(connection),
         tls_server_name=connection.tls_server_name,
         proxy=connection.proxy_url,
+        fence=fence,
     )
 
 

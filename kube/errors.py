@@ -86,6 +86,13 @@ class Unreachable(ApiError):
         """False when the request cannot have reached the server."""
 
 
+class Fenced(ApiError):
+    """Nothing was sent: this replica may have lost its lease."""
+
+    def __init__(self, request: str) -> None:
+        super().__init__(f"{request} was not sent: the lease may be lost, and nothing is written until it is held", reason="Fenced")
+
+
 class BadAnswer(ApiError):
     """The answer is no JSON, or not the kind of object that was asked for."""
 

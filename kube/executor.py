@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from kube.client import Client
 from kube.clock import Clock
 from kube.differences import merge_patch, replaces_a_list
-from kube.errors import AlreadyExists, ApiError, Conflict, Forbidden, NotFound, TooManyRequests, Unreachable
+from kube.errors import AlreadyExists, ApiError, Conflict, Fenced, Forbidden, NotFound, TooManyRequests, Unreachable
 from kube.expectations import Expectations, Writing
 from kube.kinds import Kind, ObjectRef
 from kube.objects import Object, controller_of, is_deleting, name_of, namespace_of, uid_of, version_of
@@ -117,6 +117,8 @@ class Executor:
         except (Conflict, NotFound) as error:
             self.conflicts += 1
             raise PlanOutdated(str(error)) from error
+        except Fenced as error:
+            raise NotLeading(str(error)) from error
         self._tell(run, plan.events)
         return run.outcome
 

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 import aiohttp
 from yarl import URL
 
-from kube.errors import Unreachable
+from kube.errors import Fenced, Unreachable
+from kube.fence import fenced_sockets
 from kube.transport import Response
 
 CONNECT_SECONDS = 10.0
 READ_BUFFER_BYTES = 2**18
 USER_AGENT = "rollouts"
+REQUESTS, WRITES, STREAMS = "requests", "writes", "streams"
+"""Each has connections of its own; those of writes only where there is a fence."""
+READS = frozenset({"GET", "HEAD"})
 
 
 class Credentials(Protocol):
@@ -75,6 +79,7 @@ class HttpTransport:
         tls_server_name: str | None = None,
         proxy: str | None = None,
         connections: int = 100,
+        fence: Callable[[], bool] | None = None,
     ) -> None:
         """Prepare for a server.
 
@@ -85,6 +90,7 @@ class HttpTransport:
             tls_server_name: the name in the server's certificate, when it is not that of `server`.
             proxy: URL of an HTTP proxy.
             connections: how many requests run at once; more wait. Streams have their own connections.
+            fence: asked as the last thing before any byte of a request that writes leaves the process; False stops it.
         """
         self._server = server.rstrip("/")
         self._credentials = credentials
@@ -92,6 +98,7 @@ class HttpTransport:
         self._tls_server_name = tls_server_name
         self._proxy = proxy
         self._connections = connections
+        self._fence = fence
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self.closed = False
 
@@ -105,12 +112,19 @@ class HttpTransport:
         body: bytes | None = None,
         timeout_seconds: float = 30.0,
     ) -> Response:
-        """Send a request; once more with renewed credentials when the server knows the first ones no longer."""
+        """Send a request; once more with renewed credentials when the server knows the first ones no longer.
+
+        Raises:
+            Unreachable: no answer.
+            Fenced: it writes, and the fence is closed.
+        """
+        purpose = REQUESTS if self._fence is None or method in READS else WRITES
         limits = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
         for renew in (False, True):
             known = await self._identity(renew=renew)
+            self._pass(purpose, f"{method} {path}")
             try:
-                async with self._session("requests").request(
+                async with self._session(purpose).request(
                     method,
                     self._url(path, query),
                     data=body,
@@ -122,6 +136,7 @@ class HttpTransport:
                 ) as answer:
                     response = Response(answer.status, _headers(answer), await answer.read())
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                self._pass(purpose, f"{method} {path}")
                 raise _unreachable(f"{method} {path}", error) from error
             if response.status != 401 or self._credentials is None:
                 break
@@ -133,7 +148,7 @@ class HttpTransport:
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=idle_seconds)
         known = {**await self._identity(), "accept": "application/json"}
         try:
-            answer = await self._session("streams").get(
+            answer = await self._session(STREAMS).get(
                 self._url(path, query),
                 headers=known,
                 timeout=limits,
@@ -164,12 +179,20 @@ class HttpTransport:
             return await asyncio.to_thread(self._credentials.headers, renew=renew)
         return self._credentials.headers()
 
+    def _pass(self, purpose: str, request: str) -> None:
+        if purpose == WRITES and self._fence is not None and not self._fence():
+            raise Fenced(request)
+
     def _session(self, purpose: str) -> aiohttp.ClientSession:
         if self.closed:
             raise RuntimeError("the transport is closed")
         if purpose not in self._sessions:
-            limit = self._connections if purpose == "requests" else 0
-            connector = aiohttp.TCPConnector(limit=limit, ssl=self._tls if self._tls is not None else True, keepalive_timeout=30)
+            connector = aiohttp.TCPConnector(
+                limit=0 if purpose == STREAMS else self._connections,
+                ssl=self._tls if self._tls is not None else True,
+                keepalive_timeout=30,
+                socket_factory=fenced_sockets(self._fence) if purpose == WRITES and self._fence else None,
+            )
             self._sessions[purpose] = aiohttp.ClientSession(
                 connector=connector,
                 headers={"user-agent": USER_AGENT},

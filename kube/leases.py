@@ -23,6 +23,27 @@ logger = logging.getLogger(__name__)
 
 LEASE_NAME = "argo-rollouts-controller-lock"
 """As upstream, so that the two never lead at once; `-<instance id>` follows where there is one (spec/rollout.md 5.4)."""
+OURS = "rollouts/"
+"""How the identity of each of our replicas begins. Upstream's is a host name, `_` and a UUID: no host name has a slash, and every
+holder writes its own identity, so the two cannot be taken for each other, whoever held the lease before."""
+SOONEST_SECONDS = 0.02
+
+
+class HeldByStranger(Exception):
+    """Another controller of the same objects is alive, and holds a lease that says so."""
+
+    def __init__(self, ref: ObjectRef, holder: str, *, advice: str = "") -> None:
+        self.ref, self.holder = ref, holder
+        mine = holder.startswith(OURS)
+        who = "another replica of this controller" if mine else "another controller, most likely Argo Rollouts,"
+        super().__init__(
+            f"{who} is at work: {holder!r} renews the lease {ref}. Two of them must not look after the same objects. "
+            + (
+                advice
+                or "Stop it (kubectl scale deployment argo-rollouts --replicas=0 in its namespace) and start again, or start "
+                "with --take-over, which takes the lease from it: it then stops by itself"
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +55,51 @@ class Times:
     renew: float = 10.0
     """A leader that could not renew for this long stops."""
     retry: float = 2.0
-    """Between two attempts, plus some chance."""
+    """At most between two attempts, less some chance: a replica that waits has the lease within this time of its release."""
 
     def __post_init__(self) -> None:
         if not self.lease > self.renew > self.retry > 0:
             got = f"{self.lease} > {self.renew} > {self.retry}"
             raise ValueError(f"leader election needs lease duration > renew deadline > retry period > 0, got {got}")
+
+
+def is_ours(identity: str) -> bool:
+    """Tell whether a holder is a replica of this controller."""
+    return identity.startswith(OURS)
+
+
+def holder_of(lease: Object) -> str:
+    """Return who holds a Lease; empty when nobody does."""
+    return str((lease.get("spec") or {}).get("holderIdentity") or "")
+
+
+class Sightings:
+    """What one replica saw of a Lease it does not hold. Ages are by our own clock since the last change that we saw."""
+
+    def __init__(self, clock: Clock, *, otherwise_seconds: float) -> None:
+        """Prepare; `otherwise_seconds` is the duration of a lease that names none."""
+        self._clock = clock
+        self._otherwise = otherwise_seconds
+        self._last: Object | None = None
+        self._changed_at = 0.0
+        self.stranger_renewed = False
+        """Whether a holder that is not ours was seen to renew: it is alive."""
+
+    def note(self, lease: Object) -> None:
+        """Take in what the Lease is now."""
+        if self._last is not None and version_of(self._last) == version_of(lease):
+            return
+        if self._last is not None:
+            same = holder_of(self._last) == holder_of(lease)
+            self.stranger_renewed = same and bool(holder_of(lease)) and not is_ours(holder_of(lease))
+        self._last, self._changed_at = lease, self._clock.monotonic()
+
+    def left_seconds(self) -> float:
+        """Return after how long the holder counts as dead; 0 when it does, or nobody holds the lease."""
+        if self._last is None or not holder_of(self._last):
+            return 0.0
+        duration = (self._last.get("spec") or {}).get("leaseDurationSeconds") or self._otherwise
+        return max(self._changed_at + float(duration) - self._clock.monotonic(), 0.0)
 
 
 class Elector:
@@ -55,44 +115,65 @@ class Elector:
         name: str = LEASE_NAME,
         times: Times | None = None,
         random: randomness.Random | None = None,
+        take_over: bool = False,
     ) -> None:
         """Prepare.
 
         Args:
-            client: one without long retries of its own is best.
+            client: one without long retries of its own is best, and one that is not fenced by this elector.
             namespace: where the Lease is.
-            identity: the name of this replica, different from all others: the pod's name and something random.
+            identity: the name of this replica, different from all others: `OURS`, the pod's name and something random.
             clock: durations are measured by its monotonic time only.
             name: of the Lease.
             times: the three durations.
             random: so that replicas do not compete in step.
+            take_over: take the lease from a holder that is not ours, even one that is alive.
+
+        Raises:
+            ValueError: the identity does not begin as ours do.
         """
+        if not is_ours(identity):
+            raise ValueError(f"the identity of a replica begins with {OURS!r}, got {identity!r}")
         self._client = client
         self._ref = ObjectRef(LEASE, namespace, name)
         self._identity = identity
         self._clock = clock
         self._times = times or Times()
         self._random = random or randomness.Random()
+        self._take_over = take_over
         self._renewed_at = float("-inf")
-        self._seen: Object | None = None
-        self._seen_at = 0.0
+        self._held: Object | None = None
+        """The Lease as we wrote it last: renewing is one request as long as nobody else touches it."""
+        self._seen = Sightings(clock, otherwise_seconds=self._times.lease)
+        self._warned = ""
+        self._robbed_seconds = 0.0
         self.leader = ""
         """Who leads as far as is known."""
+        self.leading = False
+        """Whether `lead` runs."""
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The Lease."""
+        return self._ref
 
     def guard(self) -> bool:
         """Tell whether this replica may write now; false at the latest before another one may."""
-        return self._clock.monotonic() - self._renewed_at < self._times.renew
+        return self._left_seconds() > 0
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Wait for the lease, lead while it can be renewed, and give it back.
 
         Returns when `lead` returns or when the lease was lost; the process should then start anew. Whatever ends it, `lead`
         has been cancelled and has finished.
+
+        Raises:
+            HeldByStranger: another controller is alive, and was not to be taken over.
         """
-        while not await self._try():
-            await self._clock.sleep(self._times.retry * self._random.uniform(1.0, 1.5))
-        logger.info("%s leads now (%s)", self._identity, self._ref)
-        leading = asyncio.ensure_future(lead())
+        while not await self._try(within=self._times.renew):
+            self._look_at_stranger()
+            await self._clock.sleep(self._pause())
+        leading = asyncio.ensure_future(self._lead(lead))
         renewing = asyncio.ensure_future(self._renew())
         try:
             done, _ = await asyncio.wait((leading, renewing), return_when=asyncio.FIRST_COMPLETED)
@@ -105,16 +186,49 @@ class Elector:
             await asyncio.gather(renewing, return_exceptions=True)
             await self._release()
 
+    async def _lead(self, lead: Callable[[], Awaitable[None]]) -> None:
+        """Lead; after a robbery only when the other one must have noticed, which by the rules it does within its lease."""
+        if self._robbed_seconds:
+            logger.warning(
+                "the lease %s was taken over; working in %g s, when its holder has stopped", self._ref, self._robbed_seconds
+            )
+            await self._clock.sleep(self._robbed_seconds)
+        logger.info("%s leads now (%s)", self._identity, self._ref)
+        self.leading = True
+        try:
+            await lead()
+        finally:
+            self.leading = False
+
+    def _left_seconds(self) -> float:
+        """For how long this replica may still write."""
+        return self._renewed_at + self._times.renew - self._clock.monotonic()
+
+    def _pause(self) -> float:
+        """Return how long to wait for the lease: less than the retry period, or until its holder counts as dead."""
+        wait = self._times.retry * self._random.uniform(0.5, 0.8)
+        dies = self._seen.left_seconds()
+        return max(min(wait, dies), SOONEST_SECONDS) if dies else wait
+
+    def _look_at_stranger(self) -> None:
+        """Tell of a holder that is not ours, once; refuse to wait beside one that is alive."""
+        if self._seen.stranger_renewed:
+            raise HeldByStranger(self._ref, self.leader)
+        if self.leader and not is_ours(self.leader) and self._warned != self.leader:
+            self._warned = self.leader
+            seconds = self._seen.left_seconds()
+            logger.warning(
+                "%r, which is none of ours, holds %s; looking for up to %.0f s if it is alive", self.leader, self._ref, seconds
+            )
+
     async def _renew(self) -> None:
         """Renew until that fails for too long."""
-        while self.guard():
-            left = self._renewed_at + self._times.renew - self._clock.monotonic()
-            await self._clock.sleep(min(self._times.retry * self._random.uniform(0.9, 1.1), left))
-            try:
-                async with asyncio.timeout(max(self._renewed_at + self._times.renew - self._clock.monotonic(), 0)):
-                    if not await self._try() and self.leader not in ("", self._identity):
-                        break
-            except TimeoutError:
+        while True:
+            pause = self._times.retry * self._random.uniform(0.9, 1.1)
+            await self._clock.sleep(min(pause, max(self._left_seconds(), 0)))
+            if not self.guard():  # asked again after every wait: who was frozen in it must not even renew
+                break
+            if not await self._try(within=self._left_seconds()) and self.leader not in ("", self._identity):
                 break
         self._renewed_at = float("-inf")
         if self.leader in ("", self._identity):
@@ -123,15 +237,16 @@ class Elector:
             reason = f"{self.leader} holds it now"
         logger.error("%s has lost the lease %s: %s", self._identity, self._ref, reason)
 
-    async def _try(self) -> bool:
-        """Take or renew the lease; False when somebody else has it or the server cannot be asked."""
+    async def _try(self, *, within: float) -> bool:
+        """Take or renew the lease; False when somebody else has it, or the server cannot be asked in so many seconds."""
         asked_at = self._clock.monotonic()  # before the request: the server may carry it out late, never early
         try:
-            held = await self._take()
+            async with asyncio.timeout(within):
+                held = await self._take()
         except (Conflict, AlreadyExists):
             return False  # somebody else was faster; the next attempt sees who
-        except ApiError as error:
-            logger.warning("the lease %s cannot be asked for: %s", self._ref, error)
+        except (ApiError, TimeoutError) as error:
+            logger.warning("the lease %s cannot be asked for: %s", self._ref, str(error) or f"no answer in {within:.1f} s")
             return False
         if held:
             self._renewed_at = asked_at
@@ -139,28 +254,31 @@ class Elector:
         return held
 
     async def _take(self) -> bool:
+        if self._held is not None:
+            try:
+                return await self._write(self._held, took=False)
+            except (Conflict, NotFound):
+                self._held = None  # somebody has touched it: see who
         try:
             current = await self._client.get(LEASE, self._ref.namespace, self._ref.name)
         except NotFound:
             metadata = {"name": self._ref.name, "namespace": self._ref.namespace}
-            await self._client.create(LEASE, {"metadata": metadata, "spec": self._spec({}, took=True)})
+            self._held = await self._client.create(LEASE, {"metadata": metadata, "spec": self._spec({}, took=True)})
             return True
-        spec = current.get("spec") or {}
-        self.leader = str(spec.get("holderIdentity") or "")
-        ours = self.leader == self._identity
-        if not ours and self.leader and not self._expired(current):
+        self._seen.note(current)
+        self.leader = holder_of(current)
+        ours, left = self.leader == self._identity, self._seen.left_seconds()
+        robs = bool(self.leader) and self._take_over and not is_ours(self.leader)
+        if not ours and left and not robs:
             return False
-        patch = {"spec": self._spec(spec, took=not ours)}
-        await self._client.patch(self._ref, patch, version=version_of(current))
-        return True
+        if robs and left:  # noted before it is done: the answer may be lost
+            self._robbed_seconds = float((current.get("spec") or {}).get("leaseDurationSeconds") or self._times.lease)
+        return await self._write(current, took=not ours)
 
-    def _expired(self, current: Object) -> bool:
-        """Tell whether the holder has been silent for a whole lease, by our own clock since we saw its last change."""
-        now = self._clock.monotonic()
-        if self._seen is None or version_of(self._seen) != version_of(current):
-            self._seen, self._seen_at = current, now
-        duration = (current.get("spec") or {}).get("leaseDurationSeconds") or self._times.lease
-        return now - self._seen_at > float(duration)
+    async def _write(self, current: Object, *, took: bool) -> bool:
+        patch = {"spec": self._spec(current.get("spec") or {}, took=took)}
+        self._held = await self._client.patch(self._ref, patch, version=version_of(current))
+        return True
 
     def _spec(self, current: Object, *, took: bool) -> dict[str, Any]:
         now = format_micro_time(self._clock.now())
@@ -176,17 +294,18 @@ class Elector:
 
     async def _release(self) -> None:
         """Give the lease back, so that the next replica need not wait for it to run out."""
-        held, self._renewed_at = self.guard(), float("-inf")
-        if not held:
+        left, self._renewed_at = self._left_seconds(), float("-inf")
+        if left <= 0:
             return
         try:
-            current = await self._client.get(LEASE, self._ref.namespace, self._ref.name)
-            if (current.get("spec") or {}).get("holderIdentity") == self._identity:
-                patch = {"spec": {"holderIdentity": "", "leaseDurationSeconds": 1}}
-                await self._client.patch(self._ref, patch, version=version_of(current))
-                logger.info("%s has given back the lease %s", self._identity, self._ref)
-        except ApiError as error:
-            logger.warning("the lease %s was not given back: %s", self._ref, error)
+            async with asyncio.timeout(left):
+                current = await self._client.get(LEASE, self._ref.namespace, self._ref.name)
+                if holder_of(current) == self._identity:
+                    patch = {"spec": {"holderIdentity": "", "leaseDurationSeconds": 1}}
+                    await self._client.patch(self._ref, patch, version=version_of(current))
+                    logger.info("%s has given back the lease %s", self._identity, self._ref)
+        except (ApiError, TimeoutError) as error:
+            logger.warning("the lease %s was not given back: %s", self._ref, str(error) or "no answer in time")
 
 
 def format_micro_time(moment: datetime) -> str:

@@ -19,7 +19,7 @@ from kube.client import Client
 from kube.clock import Clock, SystemClock
 from kube.config import Connection, connect, load
 from kube.errors import InvalidConfig
-from kube.leases import LEASE_NAME, Elector, Times
+from kube.leases import LEASE_NAME, OURS, Elector, HeldByStranger, Times
 from kube.logs import set_up
 from kube.shell import operate
 from rollouts.manager import Manager, Options
@@ -50,9 +50,10 @@ async def serve(flags: Flags) -> None:
     Raises:
         LeaseLost: the lease went to another replica.
     """
-    client, clock = Client(connect(flags.connection)), SystemClock()
-    elector = _elector(flags, client, clock) if flags.leader_elect else None
+    clock, asking = SystemClock(), Client(connect(flags.connection))
+    elector = _elector(flags, asking, clock) if flags.leader_elect else None
     guard: Callable[[], bool] = elector.guard if elector else lambda: True
+    client = Client(connect(flags.connection, fence=guard))
     manager = Manager(client=client, clock=clock, options=flags.options, guard=guard)
     liveness = f"http://{flags.health_host}:{flags.health_port}/healthz" if flags.health_port else None
     try:
@@ -66,6 +67,7 @@ async def serve(flags: Flags) -> None:
     finally:
         await manager.close()
         await client.close()
+        await asking.close()
 
 
 async def _manage(manager: Manager, elector: Elector | None) -> None:
@@ -88,7 +90,7 @@ def _elector(flags: Flags, client: Client, clock: Clock) -> Elector:
     return Elector(
         client,
         namespace=os.environ.get("POD_NAMESPACE") or flags.connection.namespace,
-        identity=f"{socket.gethostname()}_{uuid.uuid4()}",
+        identity=f"{OURS}{socket.gethostname()}_{uuid.uuid4()}",
         clock=clock,
         name=LEASE_NAME,
         times=flags.times,
@@ -152,7 +154,7 @@ def command(
             health_host=health_host,
         )
         asyncio.run(serve(flags))
-    except (InvalidConfig, LeaseLost, ValueError) as error:
+    except (InvalidConfig, LeaseLost, HeldByStranger, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from kube_fakes import LoopClock
 
 from kube.client import Client
 from kube.kinds import LEASE, ObjectRef
-from kube.leases import LEASE_NAME, Elector, Times
+from kube.leases import LEASE_NAME, OURS, Elector, HeldByStranger, Times
 from sandbox.apiserver.faults import Fault
 from sandbox.apiserver.inprocess import InProcessTransport
 
@@ -23,13 +24,20 @@ REF = ObjectRef(LEASE, "default", LEASE_NAME)
 class Replica:
     """One contender, which notes when it leads."""
 
-    def __init__(self, scene: Cluster, name: str) -> None:
+    def __init__(self, scene: Cluster, name: str, *, take_over: bool = False) -> None:
         client = Client(InProcessTransport(scene.server, user=name), clock=scene.clock)
         self.clock = LoopClock()
-        self.elector = Elector(client, namespace="default", identity=name, clock=self.clock)
+        self.elector = Elector(client, namespace="default", identity=OURS + name, clock=self.clock, take_over=take_over)
         self.led: list[float] = []
         self.stopped: list[float] = []
-        self.task = scene.run(self.elector.run(self.lead))
+        self.refused = ""
+        self.task = scene.run(self._run())
+
+    async def _run(self) -> None:
+        try:
+            await self.elector.run(self.lead)
+        except HeldByStranger as error:
+            self.refused = str(error)
 
     async def lead(self) -> None:
         self.led.append(self.clock.monotonic())
@@ -55,7 +63,7 @@ async def test_the_first_replica_leads_and_the_second_waits() -> None:
         await asyncio.sleep(120)
         assert (len(first.led), second.led) == (1, [])
         assert (first.elector.guard(), second.elector.guard()) == (True, False)
-        assert second.elector.leader == "one"
+        assert second.elector.leader == "rollouts/one"
 
 
 async def test_the_lease_looks_as_kubernetes_writes_it() -> None:
@@ -63,7 +71,7 @@ async def test_the_lease_looks_as_kubernetes_writes_it() -> None:
         Replica(scene, "one")
         await asyncio.sleep(5)
         spec = await lease(scene)
-        assert (spec["holderIdentity"], spec["leaseDurationSeconds"], spec["leaseTransitions"]) == ("one", 15, 0)
+        assert (spec["holderIdentity"], spec["leaseDurationSeconds"], spec["leaseTransitions"]) == ("rollouts/one", 15, 0)
         for name in ("renewTime", "acquireTime"):
             assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", spec[name])
 
@@ -121,7 +129,9 @@ async def test_a_lost_lease_is_told_with_the_reason_and_never_as_held_by_the_los
         scene.server.faults.set(Fault(action="drop-before", user="one"))
         await asyncio.wait([first.task])
         told = [record.getMessage() for record in caplog.records if "has lost the lease" in record.getMessage()]
-        assert told == [f"one has lost the lease {REF}: it could not be renewed for 10 s, so that another replica may take it"]
+        assert told == [
+            f"rollouts/one has lost the lease {REF}: it could not be renewed for 10 s, so that another replica may take it"
+        ]
 
 
 async def test_a_process_that_was_frozen_past_the_deadline_may_not_write_when_it_wakes() -> None:
@@ -169,7 +179,7 @@ async def test_the_wall_clock_of_the_holder_means_nothing() -> None:
 
 async def test_what_leads_and_fails_ends_the_election_with_its_error() -> None:
     async with cluster() as scene:
-        elector = Elector(scene.client, namespace="default", identity="one", clock=scene.clock)
+        elector = Elector(scene.client, namespace="default", identity=f"{OURS}one", clock=scene.clock)
 
         async def lead() -> None:
             raise RuntimeError("cannot lead")
@@ -195,3 +205,136 @@ async def test_never_do_two_lead_while_the_network_comes_and_goes() -> None:
 def test_durations_that_could_let_two_lead_are_refused(times: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="lease duration > renew deadline"):
         Times(lease=times[0], renew=times[1], retry=times[2])
+
+
+@dataclass
+class Upstream:
+    """Another controller's election: holds the lease and renews it while it is alive."""
+
+    scene: Cluster
+    alive: bool = True
+    lost_at: float = 0.0
+
+    async def run(self) -> None:
+        spec: dict[str, Any] = {"holderIdentity": "argo-rollouts-7d9f_0d1e", "leaseDurationSeconds": 15, "leaseTransitions": 3}
+        await self.scene.user.create(LEASE, {"metadata": {"name": LEASE_NAME, "namespace": "default"}, "spec": spec})
+        while self.alive:
+            await asyncio.sleep(2)
+            if (await lease(self.scene))["holderIdentity"] != spec["holderIdentity"]:
+                self.lost_at = self.scene.clock.monotonic()
+                return
+            await self.scene.user.patch(
+                REF, {"spec": {"renewTime": f"2026-01-01T00:00:{asyncio.get_running_loop().time():09.6f}Z"}}
+            )
+
+
+async def test_beside_a_live_controller_that_is_not_ours_a_replica_refuses_within_seconds_and_says_what_to_do() -> None:
+    async with cluster() as scene:
+        upstream = Upstream(scene)
+        scene.run(upstream.run())
+        await asyncio.sleep(1)
+        first = Replica(scene, "one")
+        await asyncio.wait_for(first.task, 5)
+        assert re.search(r"argo-rollouts-7d9f_0d1e.*--replicas=0.*--take-over", first.refused)
+        assert (first.led, upstream.lost_at) == ([], 0)
+
+
+async def test_a_controller_that_is_not_ours_and_long_dead_is_followed_without_being_told() -> None:
+    async with cluster() as scene:
+        upstream = Upstream(scene)
+        scene.run(upstream.run())
+        await asyncio.sleep(5)
+        upstream.alive = False
+        await asyncio.sleep(3)
+        first = Replica(scene, "one")
+        await asyncio.sleep(20)
+        assert len(first.led) == 1
+        assert (await lease(scene))["leaseTransitions"] == 4
+
+
+async def test_when_told_a_replica_takes_the_lease_at_once_and_works_only_when_the_other_must_have_stopped() -> None:
+    async with cluster() as scene:
+        upstream = Upstream(scene)
+        scene.run(upstream.run())
+        await asyncio.sleep(5)
+        began = scene.clock.monotonic()
+        first = Replica(scene, "one", take_over=True)
+        await asyncio.sleep(60)
+        assert upstream.lost_at - began < 3
+        assert first.led[0] - began == pytest.approx(15, abs=0.5)
+        assert first.elector.guard()
+
+
+async def test_when_told_to_take_over_a_replica_still_waits_for_its_own_kind() -> None:
+    async with cluster() as scene:
+        Replica(scene, "one")
+        await asyncio.sleep(1)
+        second = Replica(scene, "two", take_over=True)
+        await asyncio.sleep(60)
+        assert second.led == []
+
+
+async def test_a_waiting_replica_takes_a_released_lease_within_the_retry_period() -> None:
+    async with cluster() as scene:
+        for number in range(10):
+            first = Replica(scene, "one")
+            await asyncio.sleep(1)
+            second = Replica(scene, "two")
+            await asyncio.sleep(10 + number / 7)
+            await first.stop()
+            stopped = scene.clock.monotonic()
+            await asyncio.sleep(5)
+            assert second.led[0] - stopped < 2
+            await second.stop()
+
+
+async def test_a_waiting_replica_takes_the_lease_of_a_dead_one_within_two_seconds_of_its_end() -> None:
+    async with cluster() as scene:
+        for number in range(10):
+            first = Replica(scene, "one")
+            await asyncio.sleep(1)
+            second = Replica(scene, "two")
+            await asyncio.sleep(10 + number / 7)
+            scene.server.faults.set(Fault(action="drop-before", user="one"))
+            died = scene.clock.monotonic()
+            await asyncio.sleep(30)
+            assert second.led[0] - died < 15 + 2
+            scene.server.faults.clear()
+            await second.stop()
+            await first.stop()
+
+
+async def test_a_leader_that_nobody_disturbs_sends_one_request_in_each_retry_period() -> None:
+    async with cluster() as scene:
+        Replica(scene, "one")
+        await asyncio.sleep(10)
+        scene.server.counts.clear()
+        await asyncio.sleep(200)
+        assert 90 <= scene.server.counts.total(user="one") <= 112
+
+
+async def test_a_lease_that_somebody_annotated_or_deleted_is_kept() -> None:
+    async with cluster() as scene:
+        first = Replica(scene, "one")
+        await asyncio.sleep(5)
+        await scene.user.patch(REF, {"metadata": {"annotations": {"note": "mine"}}})
+        await asyncio.sleep(5)
+        await scene.user.delete(REF)
+        await asyncio.sleep(30)
+        assert (len(first.led), first.stopped, first.elector.guard()) == (1, [], True)
+        assert (await lease(scene))["holderIdentity"] == "rollouts/one"
+
+
+async def test_a_leader_that_was_frozen_past_the_deadline_does_not_even_renew() -> None:
+    async with cluster() as scene:
+        first = Replica(scene, "one")
+        await asyncio.sleep(5)
+        first.clock.jump_seconds = 11
+        scene.server.counts.clear()
+        await asyncio.wait([first.task])
+        assert scene.server.counts.writes(user="one") == 0
+
+
+def test_an_identity_that_could_be_another_controllers_is_refused() -> None:
+    with pytest.raises(ValueError, match="begins with 'rollouts/'"):
+        Elector(None, namespace="default", identity="pod_1234", clock=LoopClock())  # type: ignore[arg-type]
