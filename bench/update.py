@@ -92,7 +92,19 @@ async def staged() -> AsyncIterator[Stage]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "kubeconfig"
             path.write_text(kubeconfig(url, "secret"))
-            command = (sys.executable, "-m", "rollouts.app", "--kubeconfig", str(path), "--healthzPort", "0", "--loglevel", "warn")
+            command = (
+                sys.executable,
+                "-m",
+                "rollouts.app",
+                "--kubeconfig",
+                str(path),
+                "--healthzPort",
+                "0",
+                "--metricsPort",
+                "0",
+                "--loglevel",
+                "warn",
+            )
             process = await asyncio.create_subprocess_exec(*command)
             try:
                 yield Stage(server=server, client=client, pid=process.pid)

@@ -82,16 +82,15 @@ class Sightings:
         self._otherwise = otherwise_seconds
         self._last: Object | None = None
         self._changed_at = 0.0
-        self.stranger_renewed = False
-        """Whether a holder that is not ours was seen to renew: it is alive."""
+        self.renewed = False
+        """Whether the holder was seen to renew: it is alive."""
 
     def note(self, lease: Object) -> None:
         """Take in what the Lease is now."""
         if self._last is not None and version_of(self._last) == version_of(lease):
             return
         if self._last is not None:
-            same = holder_of(self._last) == holder_of(lease)
-            self.stranger_renewed = same and bool(holder_of(lease)) and not is_ours(holder_of(lease))
+            self.renewed = bool(holder_of(lease)) and holder_of(self._last) == holder_of(lease)
         self._last, self._changed_at = lease, self._clock.monotonic()
 
     def left_seconds(self) -> float:
@@ -212,9 +211,11 @@ class Elector:
 
     def _look_at_stranger(self) -> None:
         """Tell of a holder that is not ours, once; refuse to wait beside one that is alive."""
-        if self._seen.stranger_renewed:
+        if not self.leader or is_ours(self.leader):
+            return
+        if self._seen.renewed:
             raise HeldByStranger(self._ref, self.leader)
-        if self.leader and not is_ours(self.leader) and self._warned != self.leader:
+        if self._warned != self.leader:
             self._warned = self.leader
             seconds = self._seen.left_seconds()
             logger.warning(

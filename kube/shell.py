@@ -1,4 +1,4 @@
-"""The process around the controllers, by kopf: start-up, clean-up, signals, credentials, liveness.
+"""The process around the controllers, by kopf: start-up, clean-up, signals, credentials.
 
 The only module that imports kopf, and only when it runs (that import takes a second). kopf sees no resource of ours: it watches
 nothing, posts nothing, and writes nothing into objects. Must not: know what is being managed.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Manage: TypeAlias = Callable[[], Awaitable[None]]
-Probe: TypeAlias = Callable[[], Any]
-"""Returns what liveness tells about one thing: JSON."""
 
 MANAGER_STOPS_SECONDS = 20.0
 """How long the manager may take to finish writes under way and to give back its lease."""
@@ -41,9 +39,7 @@ async def operate(
     manage: Manage,
     *,
     connection: Connection,
-    probes: Mapping[str, Probe] = {},
     namespaces: Sequence[str] = (),
-    liveness: str | None = None,
     ready: asyncio.Event | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
@@ -52,9 +48,7 @@ async def operate(
     Args:
         manage: runs until cancelled, and cleans up then.
         connection: the cluster, for what kopf itself asks (versions and kinds, once).
-        probes: what the liveness endpoint reports, by name: ages of feeds, for one.
         namespaces: those we work in; empty for all.
-        liveness: URL to serve, as `http://0.0.0.0:8080/healthz`; none when absent.
         ready: set once the manager was started.
         stop: set it to end.
 
@@ -65,12 +59,11 @@ async def operate(
 
     managed = _Managed(stop or asyncio.Event())
     await kopf.operator(
-        registry=_registry(manage, managed, connection, probes),
+        registry=_registry(manage, managed, connection),
         settings=_settings(),
         standalone=True,
         clusterwide=not namespaces,
         namespaces=list(namespaces),
-        liveness_endpoint=liveness,
         ready_flag=ready,
         stop_flag=managed.stop,
     )
@@ -120,7 +113,7 @@ def _settings() -> kopf.OperatorSettings:
     return settings
 
 
-def _registry(manage: Manage, managed: _Managed, connection: Connection, probes: Mapping[str, Probe]) -> kopf.OperatorRegistry:
+def _registry(manage: Manage, managed: _Managed, connection: Connection) -> kopf.OperatorRegistry:
     import kopf
 
     registry = kopf.OperatorRegistry()
@@ -139,17 +132,7 @@ def _registry(manage: Manage, managed: _Managed, connection: Connection, probes:
     async def login(**_: Any) -> kopf.ConnectionInfo:
         return await asyncio.to_thread(_connection_info, connection)
 
-    for name, probe in probes.items():
-        _register_probe(registry, name, probe)
     return registry
-
-
-def _register_probe(registry: kopf.OperatorRegistry, name: str, probe: Probe) -> None:
-    import kopf
-
-    @kopf.on.probe(registry=registry, id=name)
-    async def report(**_: Any) -> Any:
-        return probe()
 
 
 async def _supervise(manage: Manage, managed: _Managed) -> None:

@@ -19,10 +19,13 @@ from kube.client import Client
 from kube.clock import Clock, SystemClock
 from kube.config import Connection, connect, load
 from kube.errors import InvalidConfig
+from kube.health import Address, Pages, Pulse, served
 from kube.leases import LEASE_NAME, OURS, Elector, HeldByStranger, Times
 from kube.logs import set_up
+from kube.neighbours import Neighbourhood
 from kube.shell import operate
 from rollouts.manager import Manager, Options
+from rollouts.vitals import Vitals
 
 logger = logging.getLogger("rollouts")
 
@@ -38,10 +41,12 @@ class Flags:
     connection: Connection
     options: Options
     leader_elect: bool = True
+    take_over: bool = False
+    lease_namespace: str = ""
+    """Where the Lease is; the namespace of the pod, or of the context, when empty."""
     times: Times = field(default_factory=Times)
-    health_port: int = 0
-    """Port of `/healthz`; 0 serves none."""
-    health_host: str = ""
+    addresses: Sequence[Address] = ()
+    """Where `/healthz`, `/readyz` and `/metrics` are served."""
 
 
 async def serve(flags: Flags) -> None:
@@ -49,39 +54,45 @@ async def serve(flags: Flags) -> None:
 
     Raises:
         LeaseLost: the lease went to another replica.
+        HeldByStranger: another controller is at work.
+        InvalidConfig: a port cannot be listened at.
     """
     clock, asking = SystemClock(), Client(connect(flags.connection))
-    elector = _elector(flags, asking, clock) if flags.leader_elect else None
-    guard: Callable[[], bool] = elector.guard if elector else lambda: True
-    client = Client(connect(flags.connection, fence=guard))
+    elector = _elector(flags, asking, clock)
+    client = Client(connect(flags.connection, fence=elector.guard if flags.leader_elect else None))
+    guard: Callable[[], bool] = elector.guard if flags.leader_elect else lambda: True
     manager = Manager(client=client, clock=clock, options=flags.options, guard=guard)
-    liveness = f"http://{flags.health_host}:{flags.health_port}/healthz" if flags.health_port else None
+    vitals = Vitals(manager=manager, pulse=Pulse(clock), elector=elector if flags.leader_elect else None)
+    neighbours = Neighbourhood(asking, own=elector.ref, namespaces=flags.options.namespaces, clock=clock, elects=flags.leader_elect)
+
+    async def lead() -> None:
+        await neighbours.leave_or_stay()
+        await (elector.run(manager.run_controllers) if flags.leader_elect else manager.run_controllers())
+
     try:
-        await operate(
-            lambda: _manage(manager, elector),
-            connection=flags.connection,
-            probes={"synced": manager.has_synced, "seconds_since_heard": manager.sync_age_seconds},
-            namespaces=[namespace for namespace in flags.options.namespaces if namespace],
-            liveness=liveness,
-        )
+        async with served(Pages(health=vitals.health, metrics=vitals.metrics), flags.addresses):
+            await operate(
+                lambda: _manage(manager, lead, vitals.pulse),
+                connection=flags.connection,
+                namespaces=[namespace for namespace in flags.options.namespaces if namespace],
+            )
     finally:
         await manager.close()
         await client.close()
         await asking.close()
 
 
-async def _manage(manager: Manager, elector: Elector | None) -> None:
+async def _manage(manager: Manager, lead: Callable[[], Awaitable[None]], pulse: Pulse) -> None:
     """Keep the stores warm in any case; work only while leading."""
-    informers = asyncio.create_task(manager.run_informers(), name="informers")
-    lead: Callable[[], Awaitable[None]] = manager.run_controllers
-    work = asyncio.ensure_future(elector.run(lead) if elector else lead())
+    others = [asyncio.create_task(manager.run_informers(), name="informers"), asyncio.create_task(pulse.run(), name="pulse")]
+    work = asyncio.ensure_future(lead())
     try:
-        done, _ = await asyncio.wait((informers, work), return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait((*others, work), return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
         raise LeaseLost("the lease was lost; start the controller again")
     finally:
-        for task in (work, informers):  # work first: its last writes and its lease need a while
+        for task in (work, *others):  # work first: its last writes and its lease need a while
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
@@ -89,11 +100,12 @@ async def _manage(manager: Manager, elector: Elector | None) -> None:
 def _elector(flags: Flags, client: Client, clock: Clock) -> Elector:
     return Elector(
         client,
-        namespace=os.environ.get("POD_NAMESPACE") or flags.connection.namespace,
+        namespace=flags.lease_namespace or os.environ.get("POD_NAMESPACE") or flags.connection.namespace,
         identity=f"{OURS}{socket.gethostname()}_{uuid.uuid4()}",
         clock=clock,
         name=LEASE_NAME,
         times=flags.times,
+        take_over=flags.take_over,
     )
 
 
@@ -110,8 +122,12 @@ def _elector(flags: Flags, client: Client, clock: Clock) -> Elector:
 @click.option("--leader-election-lease-duration", "lease", default=15.0, show_default=True, help="Seconds.")
 @click.option("--leader-election-renew-deadline", "renew", default=10.0, show_default=True, help="Seconds.")
 @click.option("--leader-election-retry-period", "retry", default=2.0, show_default=True, help="Seconds.")
-@click.option("--healthzPort", "health_port", default=8080, show_default=True, help="Port of /healthz; 0 serves none.")
-@click.option("--healthz-address", "health_host", default="0.0.0.0", show_default=True, help="Address of /healthz.")
+@click.option("--leader-election-namespace", "lease_namespace", default="", help="Where the Lease is; by default where the pod is.")
+@click.option("--take-over", is_flag=True, help="Take the lease from Argo Rollouts, which then stops.")
+@click.option("--healthzPort", "health_port", default=8080, show_default=True, help="Port of /healthz and /readyz; 0 serves none.")
+@click.option("--healthz-address", "health_host", default="0.0.0.0", show_default=True, help="Address of /healthz and /readyz.")
+@click.option("--metricsPort", "metrics_port", default=8090, show_default=True, help="Port of /metrics; 0 serves none.")
+@click.option("--metrics-address", "metrics_host", default="0.0.0.0", show_default=True, help="Address of /metrics.")
 @click.option("--loglevel", default="info", show_default=True, help="debug, info, warn or error.")
 @click.option("--logformat", default="text", show_default=True, type=click.Choice(["text", "json"]))
 def command(
@@ -128,8 +144,12 @@ def command(
     lease: float,
     renew: float,
     retry: float,
+    lease_namespace: str,
+    take_over: bool,
     health_port: int,
     health_host: str,
+    metrics_port: int,
+    metrics_host: str,
     loglevel: str,
     logformat: str,
 ) -> None:
@@ -150,12 +170,21 @@ def command(
             options=options,
             leader_elect=leader_elect,
             times=Times(lease=lease, renew=renew, retry=retry),
-            health_port=health_port,
-            health_host=health_host,
+            take_over=take_over,
+            lease_namespace=lease_namespace,
+            addresses=_addresses(
+                Address(health_host, health_port, "--healthzPort"), Address(metrics_host, metrics_port, "--metricsPort")
+            ),
         )
         asyncio.run(serve(flags))
     except (InvalidConfig, LeaseLost, HeldByStranger, ValueError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _addresses(*asked: Address) -> list[Address]:
+    """Return where to listen: both may be one, and a port of 0 is none. Every page is served at each."""
+    places = {(address.host, address.port): address for address in asked if address.port}
+    return list(places.values())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

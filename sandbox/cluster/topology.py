@@ -177,7 +177,7 @@ def parts_around(options: Options, places: Places, *, prometheus: Path | None, w
 def controller(places: Places, *, arguments: tuple[str, ...] = ()) -> Part:
     """Describe the product's controller: a client of the API like any other, with a token of its own."""
     command = ("rollouts.app", "--kubeconfig", str(places.kubeconfig("controller")))
-    health = ("--healthzPort", str(places.health_port), "--healthz-address", "127.0.0.1")
+    health = [word for name in ("healthz", "metrics") for word in _listening(name, places.health_port)]
     return Part(
         name="controller",
         stage=Stage.PRODUCT,
@@ -187,6 +187,10 @@ def controller(places: Places, *, arguments: tuple[str, ...] = ()) -> Part:
         environment=cluster_names(places),
         grace_seconds=1.2,
     )
+
+
+def _listening(pages: str, port: int) -> tuple[str, ...]:
+    return (f"--{pages}Port", str(port), f"--{pages}-address", "127.0.0.1")
 
 
 def cluster_names(places: Places) -> Mapping[str, str]:
