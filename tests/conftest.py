@@ -3,8 +3,59 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
+
+from sandbox.cluster import ControlPlane
+from sandbox.controlplane.programs import NoControlPlane, Programs, find
+
+OPTION, VARIABLE = "--control-plane", "ROLLOUTS_CONTROL_PLANE"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run choose what the sandboxes of tests stand on."""
+    parser.addoption(
+        OPTION,
+        choices=[one.value for one in ControlPlane],
+        default=os.environ.get(VARIABLE, ControlPlane.EMBEDDED.value),
+        help=f"the control plane of the sandboxes in tests (default: {VARIABLE}, or embedded); "
+        "with `real`, those tests alone run that have such a sandbox",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what a real control plane makes no difference to."""
+    if chosen(config) is not ControlPlane.REAL:
+        return
+    kept = [one for one in items if {"control_plane", "real_programs"} & set(getattr(one, "fixturenames", ()))]
+    config.hook.pytest_deselected(items=[one for one in items if one not in kept])
+    items[:] = kept
+
+
+def chosen(config: pytest.Config) -> ControlPlane:
+    """Return what the run stands on."""
+    return ControlPlane(config.getoption(OPTION))
+
+
+@pytest.fixture(scope="session")
+def real_programs() -> Programs:
+    """The programs of a real control plane; without them the test is skipped, but in CI it fails."""
+    try:
+        return find()
+    except NoControlPlane as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def control_plane(request: pytest.FixtureRequest) -> ControlPlane:
+    """What sandboxes stand on in this run."""
+    found = chosen(request.config)
+    if found is ControlPlane.REAL:
+        request.getfixturevalue("real_programs")
+    return found
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from aiohttp import web
 
+from sandbox.node import commands
 from sandbox.node.log_lines import BadQuery, LineReader, Wanted
 
 FOLLOW_SECONDS = 0.1
@@ -39,6 +40,7 @@ async def log_server(address: str, find: Find, *, certificate: Path | None = Non
     application = web.Application()
     application.router.add_get("/containerLogs/{namespace}/{pod}/{container}", handle)
     application.router.add_get("/healthz", _healthy)
+    application.add_routes(commands.routes(lambda *names: not isinstance(found := find(*names), str) and found[1]()))
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from sandbox_terminal import Tool
 
-from sandbox.cluster import Cluster, Options, sandbox_cluster
+from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
 from sandbox.cluster.setup import find_prometheus
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster(control_plane: ControlPlane) -> Iterator[Cluster]:
     """A sandbox with a controller, and with Prometheus where there is one."""
-    with sandbox_cluster(Options(with_controller=True)) as found:
+    real = control_plane is ControlPlane.REAL
+    with sandbox_cluster(Options(control_plane=control_plane, audit_log=real, with_controller=True)) as found:
         yield found
 
 

@@ -6,11 +6,10 @@ import asyncio
 from typing import Any, TypeAlias
 
 import pytest
+from sandbox_requests import requests_of
 from sandbox_shop import answers, deploy, quickstart, users
 from sandbox_terminal import Tool
 
-from kube.config import load as load_config
-from kube.quick import QuickClient
 from sandbox.cluster import Cluster
 
 WAIT = "--timeout=60s"
@@ -28,10 +27,7 @@ async def ship(rollouts: Tool, namespace: str, image: str) -> None:
 
 def weight_writes(cluster: Cluster) -> int:
     """Return how often the controller has changed an Ingress so far."""
-    with QuickClient(load_config(str(cluster.kubeconfig))) as client:
-        rows = client.read("/debug/requests")["requests"]
-    wanted = ("controller", "patch", "ingresses")
-    return sum(row["count"] for row in rows if (row["user"], row["verb"], row["resource"]) == wanted)
+    return requests_of(cluster)["controller", "patch", "ingresses"]
 
 
 async def test_a_weight_reaches_the_users(cluster: Cluster, kubectl: Tool, rollouts: Tool, namespace: str) -> None:

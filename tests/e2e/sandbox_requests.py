@@ -1,0 +1,31 @@
+"""Who asked the API server for what, and how often, on either control plane."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from kube.config import load
+from kube.quick import QuickClient
+from sandbox.cluster import Cluster
+
+
+def requests_of(cluster: Cluster) -> Counter[tuple[str, str, str]]:
+    """Return the requests so far by user, verb and resource; a real API server tells them in its audit log."""
+    if cluster.record.control_plane == "real":
+        return _audited(cluster)
+    with QuickClient(load(str(cluster.kubeconfig))) as client:
+        rows = client.read("/debug/requests")["requests"]
+    found: Counter[tuple[str, str, str]] = Counter()
+    for row in rows:
+        found[row["user"], row["verb"], row["resource"]] += row["count"]
+    return found
+
+
+def _audited(cluster: Cluster) -> Counter[tuple[str, str, str]]:
+    found: Counter[tuple[str, str, str]] = Counter()
+    for line in (cluster.state.path / "logs" / "audit.log").read_text().splitlines():
+        event = json.loads(line)
+        if event["stage"] == "ResponseComplete":
+            found[event["user"]["username"], event["verb"], (event.get("objectRef") or {}).get("resource", "")] += 1
+    return found
