@@ -1,19 +1,23 @@
-"""The process around the controllers, by kopf: start-up, clean-up, signals, credentials.
+"""The process around the controllers, by kopf: start-up, clean-up, signals, credentials, admission webhooks.
 
-The only module that imports kopf, and only when it runs (that import takes a second). kopf sees no resource of ours: it watches
-nothing, posts nothing, and writes nothing into objects. Must not: know what is being managed.
+The only module that imports kopf, and only when it runs (that import takes a second). kopf sees no resource of ours but those
+that somebody asks to be let in: it watches nothing, posts nothing, and writes nothing into objects. Must not: know what is being
+managed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kube import identity
 from kube.config import Connection
+from kube.kinds import Kind
+from kube.objects import Object
 
 if TYPE_CHECKING:
     import kopf
@@ -22,8 +26,29 @@ logger = logging.getLogger(__name__)
 
 Manage: TypeAlias = Callable[[], Awaitable[None]]
 
+Judge: TypeAlias = Callable[[Kind, Object, Object | None], tuple[str, Sequence[str]]]
+"""Is given a kind, an object and what it replaces; returns why it is refused (empty: it is not), and warnings. Never raises."""
+
 MANAGER_STOPS_SECONDS = 20.0
 """How long the manager may take to finish writes under way and to give back its lease."""
+
+
+WEBHOOK_PATH = "specs"
+"""The URL path of the webhook, and kopf's name of each handler."""
+CERTIFICATE_LOOK_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """A validating webhook at `https://host:port/specs`. It is served from when its certificate is there."""
+
+    kinds: Sequence[Kind]
+    """Those the cluster has when the process starts are answered for."""
+    judge: Judge
+    certificate: Callable[[], Awaitable[Path]]
+    """Waits for a file with certificate and key, PEM; when it is replaced, the new one is served soon after."""
+    host: str
+    port: int
 
 
 @dataclass(slots=True)
@@ -40,6 +65,7 @@ async def operate(
     *,
     connection: Connection,
     namespaces: Sequence[str] = (),
+    webhook: Webhook | None = None,
     ready: asyncio.Event | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
@@ -49,6 +75,7 @@ async def operate(
         manage: runs until cancelled, and cleans up then.
         connection: the cluster, for what kopf itself asks (versions and kinds, once).
         namespaces: those we work in; empty for all.
+        webhook: to serve beside; nothing else ends when it cannot be served.
         ready: set once the manager was started.
         stop: set it to end.
 
@@ -58,9 +85,12 @@ async def operate(
     import kopf
 
     managed = _Managed(stop or asyncio.Event())
+    registry, settings = _registry(manage, managed, connection), _settings()
+    if webhook is not None:
+        _register_webhook(registry, settings, webhook)
     await kopf.operator(
-        registry=_registry(manage, managed, connection),
-        settings=_settings(),
+        registry=registry,
+        settings=settings,
         standalone=True,
         clusterwide=not namespaces,
         namespaces=list(namespaces),
@@ -133,6 +163,40 @@ def _registry(manage: Manage, managed: _Managed, connection: Connection) -> kopf
         return await asyncio.to_thread(_connection_info, connection)
 
     return registry
+
+
+def _register_webhook(registry: kopf.OperatorRegistry, settings: kopf.OperatorSettings, webhook: Webhook) -> None:
+    """Let kopf answer for the kinds. Its own management of the configuration stays off: ours is shared by several replicas."""
+    import kopf
+
+    async def check(*, warnings: list[str], param: Any = None, new: Any = None, old: Any = None, **_: Any) -> None:
+        refusal, told = webhook.judge(param, dict(new), dict(old) if old is not None else None)
+        warnings.extend(told)
+        if refusal:
+            raise kopf.AdmissionError(refusal, code=422)
+
+    async def serve(respond: Any) -> AsyncIterator[Any]:
+        path = await webhook.certificate()
+        server = kopf.WebhookServer(
+            addr=webhook.host,
+            port=webhook.port,
+            certfile=path,
+            pkeyfile=path,
+            file_check_interval=CERTIFICATE_LOOK_SECONDS,
+        )
+        try:
+            async for config in server(respond):
+                yield config
+        except OSError as error:
+            logger.error("the webhook cannot be served at port %d, so nothing is checked: %s", webhook.port, error)
+            await asyncio.Event().wait()
+
+    settings.admission.server = serve
+    for kind in webhook.kinds:
+        register = kopf.on.validate(
+            kind.group, kind.version, kind.plural, id=WEBHOOK_PATH, param=kind, operations=["CREATE", "UPDATE"], registry=registry
+        )
+        register(check)
 
 
 async def _supervise(manage: Manage, managed: _Managed) -> None:

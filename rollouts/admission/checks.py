@@ -1,0 +1,119 @@
+"""Whether an object is let into the cluster: the checks, and the texts, of the `InvalidSpec` condition (spec/rollout.md 1.7).
+
+It fails open: what it does not know, what is not about the spec, and what was wrong before, is let through. What a spec refers
+to may come later, so that is no reason to refuse it either, but a warning. Pure. Must not: talk to a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.errors import InvalidAnalysis
+from analysis.no_data import policies
+from analysis.run.validation import resolve, validate_template
+from kube.kinds import ANALYSIS_RUN, ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE, EXPERIMENT, ROLLOUT, Kind
+from kube.objects import Object, annotations_of, is_deleting, key_of
+from kube.store import Store
+from rollouts.experiment.refusal import REFUSAL
+from rollouts.rollout.extensions import extension_problems
+from rollouts.rollout.gather import Stores, gather, indices
+from rollouts.rollout.problems import Problem, invalid_text
+from rollouts.rollout.reading import Readings
+from rollouts.rollout.references import SERVED, missing_references
+from rollouts.rollout.validation import validate
+
+EXTENSIONS = "rollouts/"
+"""Annotations of this prefix are checked with the spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is said about an object."""
+
+    refusal: str = ""
+    """Why it is not let in; empty when it is."""
+    warnings: tuple[str, ...] = ()
+    """What its writer should know all the same."""
+
+
+def judge(kind: Kind, new: Object, old: Object | None = None, *, stores: Stores | None = None) -> Verdict:
+    """Say whether `new` may take the place of `old`, or be created when there is no old one.
+
+    Args:
+        kind: of the object.
+        new: as it would be stored.
+        old: as it is stored.
+        stores: what is in the cluster, to warn of references that lead nowhere; None where that is not known.
+    """
+    if kind not in _CHECKS or is_deleting(new) or (old is not None and _asks_the_same(new, old)):
+        return Verdict()
+    before = {str(one) for one in _CHECKS[kind](old)} if old is not None else set()
+    found = list(_CHECKS[kind](new))
+    fresh = [one for one in found if str(one) not in before]
+    known = tuple(str(one) for one in found if str(one) in before)
+    if fresh:
+        return Verdict(_text(new, fresh), known)
+    if kind == ROLLOUT and not found and stores is not None and new["metadata"].get("name"):
+        return Verdict(warnings=tuple(map(str, _references(new, stores))))
+    return Verdict(warnings=known)
+
+
+def _asks_the_same(new: Object, old: Object) -> bool:
+    return bool(new.get("spec") == old.get("spec")) and _extensions(new) == _extensions(old)
+
+
+def _extensions(obj: Object) -> dict[str, str]:
+    return {key: value for key, value in annotations_of(obj).items() if key.startswith(EXTENSIONS)}
+
+
+def _text(obj: Object, problems: Iterable[Problem | str]) -> str:
+    """Return the sentence that the status would have."""
+    told = list(problems)
+    metadata = obj["metadata"]
+    fields = [one for one in told if isinstance(one, Problem)]
+    return invalid_text(metadata.get("name") or metadata.get("generateName") or "", fields) if fields else "; ".join(map(str, told))
+
+
+def _rollout(rollout: Object) -> Iterable[Problem]:
+    return (*validate(rollout), *extension_problems(rollout))
+
+
+def _template(template: Object) -> Iterable[str]:
+    return validate_template(template, for_background=True, served=SERVED)
+
+
+def _run(run: Object) -> Iterable[str]:
+    try:
+        metrics = resolve(run.get("spec") or {}, served=SERVED)
+        policies(run, [metric.name for metric in metrics])
+    except InvalidAnalysis as error:
+        return (str(error),)
+    return ()
+
+
+def _experiment(_experiment: Object) -> Iterable[str]:
+    return (REFUSAL,)
+
+
+_CHECKS: Mapping[Kind, Callable[[Any], Iterable[Problem | str]]] = {
+    ROLLOUT: _rollout,
+    ANALYSIS_TEMPLATE: _template,
+    CLUSTER_ANALYSIS_TEMPLATE: _template,
+    ANALYSIS_RUN: _run,
+    EXPERIMENT: _experiment,
+}
+KINDS = tuple(_CHECKS)
+"""What is checked."""
+
+
+def _references(rollout: Object, stores: Stores) -> Iterable[Problem]:
+    """Return what would be wrong with the references of a Rollout if it were stored now."""
+    readings = Readings()
+    store = Store(ROLLOUT, indices(readings)[ROLLOUT])
+    store.put({**rollout, "metadata": {"uid": "", **rollout["metadata"]}})
+    snapshot = gather(Stores({**stores.by_kind, ROLLOUT: store}, readings), key_of(rollout))
+    if snapshot is None or snapshot.reading.settings is None:
+        return ()
+    return missing_references(snapshot, snapshot.reading.settings)
