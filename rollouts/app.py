@@ -24,6 +24,8 @@ from kube.leases import LEASE_NAME, OURS, Elector, HeldByStranger, Times
 from kube.logs import set_up
 from kube.neighbours import Neighbourhood
 from kube.shell import operate
+from rollouts.admission.keeper import DEFAULT_NAME
+from rollouts.admission.webhook import Admission, admission_webhook
 from rollouts.manager import Manager, Options
 from rollouts.vitals import Vitals
 
@@ -47,6 +49,8 @@ class Flags:
     times: Times = field(default_factory=Times)
     addresses: Sequence[Address] = ()
     """Where `/healthz`, `/readyz` and `/metrics` are served."""
+    admission: Admission | None = None
+    """How wrong objects are refused when they are applied; None when they are not."""
 
 
 async def serve(flags: Flags) -> None:
@@ -70,11 +74,15 @@ async def serve(flags: Flags) -> None:
         await (elector.run(manager.run_controllers) if flags.leader_elect else manager.run_controllers())
 
     try:
-        async with served(Pages(health=vitals.health, metrics=vitals.metrics), flags.addresses):
+        async with (
+            served(Pages(health=vitals.health, metrics=vitals.metrics), flags.addresses),
+            admission_webhook(flags.admission, asking, clock=clock, stores=manager.stores_of_all()) as webhook,
+        ):
             await operate(
                 lambda: _manage(manager, lead, vitals.pulse),
                 connection=flags.connection,
                 namespaces=[namespace for namespace in flags.options.namespaces if namespace],
+                webhook=webhook,
             )
     finally:
         await manager.close()
@@ -100,13 +108,18 @@ async def _manage(manager: Manager, lead: Callable[[], Awaitable[None]], pulse: 
 def _elector(flags: Flags, client: Client, clock: Clock) -> Elector:
     return Elector(
         client,
-        namespace=flags.lease_namespace or os.environ.get("POD_NAMESPACE") or flags.connection.namespace,
+        namespace=flags.lease_namespace or _home(flags.connection),
         identity=f"{OURS}{socket.gethostname()}_{uuid.uuid4()}",
         clock=clock,
         name=LEASE_NAME,
         times=flags.times,
         take_over=flags.take_over,
     )
+
+
+def _home(connection: Connection) -> str:
+    """Return the namespace of the process."""
+    return os.environ.get("POD_NAMESPACE") or connection.namespace
 
 
 @click.command("controller", help="Run the controller of Rollouts and AnalysisRuns.")
@@ -128,6 +141,10 @@ def _elector(flags: Flags, client: Client, clock: Clock) -> Elector:
 @click.option("--healthz-address", "health_host", default="0.0.0.0", show_default=True, help="Address of /healthz and /readyz.")
 @click.option("--metricsPort", "metrics_port", default=8090, show_default=True, help="Port of /metrics; 0 serves none.")
 @click.option("--metrics-address", "metrics_host", default="0.0.0.0", show_default=True, help="Address of /metrics.")
+@click.option("--admission", is_flag=True, help="Serve a webhook that refuses wrong objects when they are applied.")
+@click.option("--admission-name", default=DEFAULT_NAME, show_default=True, help="Of its Service, Secret and configuration.")
+@click.option("--admission-port", default=9443, show_default=True, help="Port of the webhook.")
+@click.option("--admission-address", "admission_host", default="0.0.0.0", show_default=True, help="Address of the webhook.")
 @click.option("--loglevel", default="info", show_default=True, help="debug, info, warn or error.")
 @click.option("--logformat", default="text", show_default=True, type=click.Choice(["text", "json"]))
 def command(
@@ -150,6 +167,10 @@ def command(
     health_host: str,
     metrics_port: int,
     metrics_host: str,
+    admission: bool,
+    admission_name: str,
+    admission_port: int,
+    admission_host: str,
     loglevel: str,
     logformat: str,
 ) -> None:
@@ -175,6 +196,9 @@ def command(
             addresses=_addresses(
                 Address(health_host, health_port, "--healthzPort"), Address(metrics_host, metrics_port, "--metricsPort")
             ),
+            admission=Admission(namespace=_home(connection), name=admission_name, host=admission_host, port=admission_port)
+            if admission
+            else None,
         )
         asyncio.run(serve(flags))
     except (InvalidConfig, LeaseLost, HeldByStranger, ValueError) as error:

@@ -25,7 +25,7 @@ from kube.kinds import ANALYSIS_RUN, EXPERIMENT, POD, Kind
 from kube.store import Index
 from rollouts.experiment.refusal import experiment_controller
 from rollouts.rollout.controller import Machinery, release_controller, rollout_controller
-from rollouts.rollout.gather import KINDS, SELECTORS, indices, slim_pod
+from rollouts.rollout.gather import KINDS, SELECTORS, Stores, indices, slim_pod
 from rollouts.rollout.reading import Readings
 from rollouts.rollout.release import KINDS as RELEASED
 
@@ -101,6 +101,12 @@ class Manager:
     def has_synced(self) -> bool:
         """Tell whether every kind was listed once."""
         return all(informer.has_synced for informer in self.informers.values())
+
+    def stores_of_all(self) -> Stores | None:
+        """Return what is known of the cluster; None unless that is all there is of every kind."""
+        if self.options.only_analysis or any(self.options.namespaces):
+            return None
+        return Stores({kind: informer.store for kind, informer in self.informers.items()}, self._readings)
 
     def _informer(self, kind: Kind, by: Mapping[str, Index]) -> Informer:
         return Informer(
