@@ -15,7 +15,7 @@ from typing import Any
 
 from kube.client import Client
 from kube.clock import Clock
-from kube.errors import AlreadyExists, ApiError, Conflict, NotFound
+from kube.errors import AlreadyExists, ApiError, Conflict, InvalidConfig, NotFound
 from kube.kinds import LEASE, ObjectRef
 from kube.objects import Object, version_of
 
@@ -246,7 +246,7 @@ class Elector:
                 held = await self._take()
         except (Conflict, AlreadyExists):
             return False  # somebody else was faster; the next attempt sees who
-        except (ApiError, TimeoutError) as error:
+        except (ApiError, InvalidConfig, TimeoutError) as error:  # credentials that fail once may work again in time
             logger.warning("the lease %s cannot be asked for: %s", self._ref, str(error) or f"no answer in {within:.1f} s")
             return False
         if held:

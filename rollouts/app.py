@@ -111,7 +111,7 @@ def _elector(flags: Flags, client: Client, clock: Clock) -> Elector:
         namespace=flags.lease_namespace or _home(flags.connection),
         identity=f"{OURS}{socket.gethostname()}_{uuid.uuid4()}",
         clock=clock,
-        name=LEASE_NAME,
+        name="-".join(filter(None, (LEASE_NAME, flags.options.instance_id))),
         times=flags.times,
         take_over=flags.take_over,
     )
@@ -122,14 +122,22 @@ def _home(connection: Connection) -> str:
     return os.environ.get("POD_NAMESPACE") or connection.namespace
 
 
+COUNT = click.IntRange(min=1)
+
+
 @click.command("controller", help="Run the controller of Rollouts and AnalysisRuns.")
 @click.option("--kubeconfig", help="Path of a kubeconfig; without one, KUBECONFIG, ~/.kube/config or the pod's own account.")
 @click.option("--context", help="Context of the kubeconfig.")
 @click.option("-n", "--namespace", "namespaces", multiple=True, help="Look after this namespace only; may be given several times.")
 @click.option("--namespaced", is_flag=True, help="Look after the namespace of the context only.")
-@click.option("--rollout-threads", default=10, show_default=True, help="Rollouts worked on at once.")
-@click.option("--analysis-threads", default=30, show_default=True, help="AnalysisRuns worked on, and measurements taken, at once.")
-@click.option("--rollout-resync", default=900, show_default=True, help="Seconds after which everything is looked at for no reason.")
+@click.option(
+    "--instance-id",
+    default="",
+    help="Look only after objects labelled controller-instance-id=ID; without one, after those without.",
+)
+@click.option("--rollout-threads", type=COUNT, default=10, show_default=True, help="Rollouts worked on at once.")
+@click.option("--analysis-threads", type=COUNT, default=30, show_default=True, help="AnalysisRuns worked on and measured at once.")
+@click.option("--rollout-resync", type=COUNT, default=900, show_default=True, help="Seconds between two looks at everything.")
 @click.option("--controllers", type=click.Choice(["analysis"]), help="Run only this controller.")
 @click.option("--leader-elect/--no-leader-elect", default=True, show_default=True, help="Let one of several replicas work.")
 @click.option("--leader-election-lease-duration", "lease", default=15.0, show_default=True, help="Seconds.")
@@ -153,6 +161,7 @@ def command(
     context: str | None,
     namespaces: tuple[str, ...],
     namespaced: bool,
+    instance_id: str,
     rollout_threads: int,
     analysis_threads: int,
     rollout_resync: int,
@@ -185,6 +194,7 @@ def command(
             resync_seconds=float(rollout_resync),
             prometheus_address=os.environ.get("ARGO_ROLLOUTS_PROMETHEUS_ADDRESS", ""),
             only_analysis=controllers == "analysis",
+            instance_id=instance_id,
         )
         flags = Flags(
             connection=connection,

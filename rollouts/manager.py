@@ -23,12 +23,15 @@ from kube.expectations import Expectations
 from kube.informer import Informer
 from kube.kinds import ANALYSIS_RUN, EXPERIMENT, POD, Kind
 from kube.store import Index
+from rollouts.engine.names import INSTANCE_ID
 from rollouts.experiment.refusal import experiment_controller
 from rollouts.rollout.controller import Machinery, release_controller, rollout_controller
 from rollouts.rollout.gather import KINDS, SELECTORS, Stores, indices, slim_pod
 from rollouts.rollout.reading import Readings
 from rollouts.rollout.release import KINDS as RELEASED
 
+DIVIDED = (ANALYSIS_RUN, EXPERIMENT)
+"""The kinds of which a controller sees its own only. Rollouts it must see all: a Service that a foreign one manages is not free."""
 TRANSFORMS: Mapping[Kind, Callable[[Any], Any]] = {POD: slim_pod}
 
 
@@ -42,6 +45,8 @@ class Options:
     resync_seconds: float = 900.0
     prometheus_address: str = ""
     only_analysis: bool = False
+    instance_id: str = ""
+    """Whose objects these controllers look after, by label (spec/rollout.md 5.4); empty: those of nobody."""
 
 
 @dataclass(slots=True)
@@ -113,11 +118,14 @@ class Manager:
             self.client,
             kind,
             namespaces=self.options.namespaces,
-            label_selector=SELECTORS.get(kind, ""),
+            label_selector=self._instance() if kind in DIVIDED else SELECTORS.get(kind, ""),
             transform=TRANSFORMS.get(kind),
             indices=by,
             clock=self.clock,
         )
+
+    def _instance(self) -> str:
+        return f"{INSTANCE_ID}={self.options.instance_id}" if self.options.instance_id else f"!{INSTANCE_ID}"
 
     def _controllers(self) -> list[Controller]:
         options = self.options
@@ -132,7 +140,13 @@ class Manager:
         )
         if options.only_analysis:
             return [analysis]
-        machinery = Machinery(informers=self.informers, readings=self._readings, executor=self.executor, clock=self.clock)
+        machinery = Machinery(
+            informers=self.informers,
+            readings=self._readings,
+            executor=self.executor,
+            clock=self.clock,
+            instance_id=options.instance_id,
+        )
         rollout = rollout_controller(machinery, workers=options.rollout_workers, resync_seconds=options.resync_seconds)
         experiment = experiment_controller(experiments=self.informers[EXPERIMENT], executor=self.executor, clock=self.clock)
         return [rollout, analysis, experiment, *(release_controller(kind, machinery) for kind in RELEASED)]

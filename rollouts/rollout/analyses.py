@@ -13,10 +13,10 @@ from analysis.arguments import rollout_arguments
 from analysis.errors import InvalidAnalysis
 from analysis.templates import build_run, collect, references
 from kube.kinds import ANALYSIS_RUN, ObjectRef
-from kube.objects import Object, name_of
+from kube.objects import Object, labels_of, name_of
 from kube.owners import owner_reference
 from kube.plan import Create, Patch
-from rollouts.engine.names import POD_TEMPLATE_HASH, REVISION, ROLLOUT_TYPE, STEP_INDEX, analysis_run_name
+from rollouts.engine.names import INSTANCE_ID, POD_TEMPLATE_HASH, REVISION, ROLLOUT_TYPE, STEP_INDEX, analysis_run_name
 from rollouts.engine.steps import kind_of
 from rollouts.rollout.draft import Draft, Order
 from rollouts.rollout.progress import BACKGROUND_RUN, FAILED, INCONCLUSIVE, STEP_RUN, add_pause, paused_for
@@ -136,6 +136,7 @@ def _run(draft: Draft, wanted: Wanted) -> dict[str, Any]:
         POD_TEMPLATE_HASH: draft.new_hash,
         ROLLOUT_TYPE: wanted.kind,
         **({STEP_INDEX: step} if step else {}),
+        **({INSTANCE_ID: instance} if (instance := labels_of(draft.rollout).get(INSTANCE_ID)) else {}),
     }
     return build_run(
         metadata={

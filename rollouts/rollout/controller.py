@@ -15,8 +15,9 @@ from kube.effects import no_effects
 from kube.executor import Executor
 from kube.informer import Informer
 from kube.kinds import ANALYSIS_RUN, ROLLOUT, Kind
-from kube.objects import Key, Object
+from kube.objects import Key, Object, labels_of
 from kube.plan import Observation, Plan
+from rollouts.engine.names import INSTANCE_ID
 from rollouts.rollout.analyses import is_finished
 from rollouts.rollout.gather import Stores, gather, mappers
 from rollouts.rollout.plan import plan
@@ -33,6 +34,7 @@ class Machinery:
     """What the informers' indices were made with."""
     executor: Executor
     clock: Clock
+    instance_id: str = ""
 
     @property
     def stores(self) -> Stores:
@@ -68,7 +70,9 @@ def rollout_controller(machinery: Machinery, *, workers: int = 10, resync_second
 
     def reconcile(key: Key, _observations: Sequence[Observation], now: datetime) -> Plan | None:
         snapshot = gather(stores, key)
-        return plan(snapshot, now) if snapshot is not None else None
+        if snapshot is None or labels_of(snapshot.rollout).get(INSTANCE_ID, "") != machinery.instance_id:
+            return None
+        return plan(snapshot, now)
 
     return Controller(
         "rollout",

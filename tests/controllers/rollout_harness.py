@@ -156,9 +156,11 @@ class Mortal(InProcessTransport):
         return answer
 
 
-def start_controller(server: ApiServer, *, writes: int | None = None) -> tuple[Manager, asyncio.Task[None], Mortal]:
+def start_controller(
+    server: ApiServer, *, writes: int | None = None, options: Options | None = None
+) -> tuple[Manager, asyncio.Task[None], Mortal]:
     clock, transport = LoopClock(), Mortal(server, writes=writes)
-    manager = Manager(client=Client(transport, clock=clock), clock=clock, options=Options())
+    manager = Manager(client=Client(transport, clock=clock), clock=clock, options=options or Options())
     return manager, asyncio.create_task(manager.run(), name="manager"), transport
 
 
