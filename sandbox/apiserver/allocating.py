@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.apiserver.core import Core
-from sandbox.apiserver.defaults_pods import fill, quality_of
+from sandbox.apiserver.defaults_pods import admit_pod, fill, quality_of
 from sandbox.apiserver.resources import Body
 
 _NODE_PORTS = range(30000, 32768)
@@ -64,8 +64,9 @@ def _give_node_ports(core: Core, spec: Body, before: Mapping[str, Any]) -> None:
 
 
 def prepare_pod(core: Core, new: Body, old: Mapping[str, Any] | None) -> None:
-    """Give a new pod the status it starts with."""
+    """Give a new pod what admission adds, and the status it starts with."""
     if old is None:
+        admit_pod(new)
         new["status"] = {"phase": "Pending", "qosClass": quality_of(new["spec"])}
 
 

@@ -68,7 +68,7 @@ def _first(call: Call, config: Body, uid: str, version: str) -> Stored:
         raise failures.conflict(
             call.resource.target(call.address.name), "the object does not exist, but uid or resourceVersion was given"
         )
-    fields = of_value(schema_of(call), ownable(config))
+    fields = of_value(schema_of(call), _wanted(config))
     write_entries(config["metadata"], {manager_of(call, "Apply"): Owned(fields, call.core.timestamp())})
     return create(call, config, operation="Apply")
 
@@ -82,7 +82,7 @@ def _without_nulls(value: Any) -> Any:
 def _merged(call: Call, current: Body, config: Body) -> tuple[Body, dict[Manager, Owned]]:
     schema, who = schema_of(call), manager_of(call, "Apply")
     entries = read_entries(current["metadata"])
-    before, wanted = ownable(current), ownable(config)
+    before, wanted = ownable(current), _wanted(config)
     fields = of_value(schema, wanted)
     mine = entries.pop(who, Owned({}, ""))
     others: FieldSet = {}
@@ -105,6 +105,12 @@ def _merged(call: Call, current: Body, config: Body) -> tuple[Body, dict[Manager
     return {"apiVersion": current["apiVersion"], "kind": current["kind"], **merged, "metadata": metadata}, entries
 
 
+def _wanted(config: Body) -> Body:
+    """Return the fields that a configuration asks for."""
+    found = ownable(config)
+    return found if found["metadata"] else {name: value for name, value in found.items() if name != "metadata"}
+
+
 def _applied_by_client(call: Call, current: Body) -> FieldSet:
     """Return what `kubectl apply` without `--server-side` applied before: kubectl may take that over from itself."""
     text = (current["metadata"].get("annotations") or {}).get(LAST_APPLIED)
@@ -114,7 +120,7 @@ def _applied_by_client(call: Call, current: Body) -> FieldSet:
         config = json.loads(text)
     except ValueError:
         return {}
-    return of_value(schema_of(call), ownable(config)) if isinstance(config, dict) and "metadata" in config else {}
+    return of_value(schema_of(call), _wanted(config)) if isinstance(config, dict) and "metadata" in config else {}
 
 
 def _owned_names(obj: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from sandbox.apiserver.resources import METADATA_FIELDS, Resource, Scale, Strate
 from sandbox.apiserver.validation import VALIDATORS
 
 _SPEC = Strategy(generation="spec")
+_DEPLOYMENT = Strategy(generation="spec", status_keeps_labels=True, watched_annotations=True)
 _FREE = Strategy(free_name=True)
 _STATUS = frozenset({"status"})
 _SCALED = frozenset({"status", "scale"})
@@ -67,7 +68,7 @@ def _core() -> Iterable[Resource]:
         "pods",
         "po",
         categories=("all",),
-        strategy=Strategy(graceful=True),
+        strategy=Strategy(graceful=True, generation="spec"),
         field_labels=_POD_FIELDS,
         subresources=frozenset(
             {"status", "eviction", "binding", "log", "exec", "attach", "portforward", "ephemeralcontainers", "resize"}
@@ -79,7 +80,7 @@ def _core() -> Iterable[Resource]:
         "svc",
         categories=("all",),
         subresources=_STATUS,
-        strategy=Strategy(name_is_label=True, initial_status={"loadBalancer": {}}),
+        strategy=Strategy(name_is_label=True, made_by_update=True),
         field_labels=METADATA_FIELDS | {"spec.clusterIP", "spec.type"},
     )
     yield one("Endpoints", "endpoints", "ep")
@@ -114,7 +115,7 @@ def _workloads() -> Iterable[Resource]:
             short_names=(short,),
             categories=("all",),
             subresources=subresources,
-            strategy=_SPEC,
+            strategy=_DEPLOYMENT if kind == "Deployment" else _SPEC,
             scale=Scale() if subresources is _SCALED else None,
             field_labels=METADATA_FIELDS | ({"status.replicas"} if kind == "ReplicaSet" else set()),
         )
@@ -165,7 +166,7 @@ def _networking() -> Iterable[Resource]:
     yield Resource(
         group="discovery.k8s.io", version="v1", kind="EndpointSlice", plural="endpointslices", strategy=Strategy(generation="any")
     )
-    yield Resource(group="coordination.k8s.io", version="v1", kind="Lease", plural="leases")
+    yield Resource(group="coordination.k8s.io", version="v1", kind="Lease", plural="leases", strategy=Strategy(made_by_update=True))
 
 
 def _rest() -> Iterable[Resource]:

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.apiserver import failures, schema
-from sandbox.apiserver.core import Call, without
+from sandbox.apiserver.core import Call, unreadable, without
 from sandbox.apiserver.failures import FieldError
+from sandbox.apiserver.golang import type_error
 from sandbox.apiserver.resources import Body
 
 _ENVELOPE = ("apiVersion", "kind", "metadata")
-_GO_TYPES = {"integer": "int32", "boolean": "bool", "number": "float64", "array": "slice", "object": "map"}
 
 
 def decoded(call: Call, obj: Body) -> Body:
@@ -32,12 +32,12 @@ def decoded(call: Call, obj: Body) -> Body:
     meta = {"properties": {"metadata": (declared.get("properties") or {}).get("metadata", {}), "apiVersion": {}, "kind": {}}}
     head, dropped = schema.prune(meta, {name: obj[name] for name in _ENVELOPE if name in obj})
     body, more = schema.prune(declared, without(obj, *_ENVELOPE))
-    _report(call, [*dropped, *more])
+    _report(call, obj, [*dropped, *more])
     _refuse_types(call, meta if call.resource.custom else declared, head if call.resource.custom else {**head, **body})
     return {**head, **ignored, **body}
 
 
-def _report(call: Call, dropped: list[str]) -> None:
+def _report(call: Call, obj: Body, dropped: list[str]) -> None:
     mode = call.request.query.get("fieldValidation") or "Warn"
     if not dropped or mode == "Ignore":
         return
@@ -47,21 +47,12 @@ def _report(call: Call, dropped: list[str]) -> None:
     fields = ", ".join(f'unknown field "{path}"' for path in dropped)
     if call.request.method == "PATCH" and call.request.headers.get("content-type", "").startswith("application/apply-patch"):
         raise failures.bad_request(f"failed to create typed patch object: {fields}")
-    kind = call.resource.kind
-    raise failures.bad_request(
-        f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: strict decoding error: {fields}'
-    )
+    raise unreadable(call, obj, f"strict decoding error: {fields}")
 
 
 def _refuse_types(call: Call, declared: Mapping[str, Any], obj: Mapping[str, Any]) -> None:
-    for error in schema.validate(declared, obj):
-        if error.reason == "FieldValueTypeInvalid":
-            got, wanted = error.message.split('"')[1], error.message.split("must be of type ")[1].split(":")[0]
-            kind = call.resource.kind
-            raise failures.bad_request(
-                f'{kind} in version "{call.resource.version}" cannot be handled as a {kind}: json: cannot unmarshal {got} '
-                f"into Go struct field {kind}.{error.field} of type {_GO_TYPES.get(wanted, wanted)}"
-            )
+    if found := type_error(declared, obj):
+        raise unreadable(call, obj, found)
 
 
 def complete(call: Call, obj: Body) -> None:

@@ -17,6 +17,7 @@ import yaml
 
 from kube.clock import Clock
 from sandbox.apiserver import failures
+from sandbox.apiserver.golang import go_kind, syntax_error
 from sandbox.apiserver.protobuf import MEDIA_TYPE, decode_protobuf
 from sandbox.apiserver.requests import Address, Request
 from sandbox.apiserver.resources import Body, Registry, Resource
@@ -109,8 +110,6 @@ def decode(request: Request) -> Any:
     Raises:
         Refusal: 400 when it is neither, or empty.
     """
-    if not request.body:
-        raise failures.bad_request("the request has no body; send the object as JSON or YAML")
     kind = request.headers.get("content-type", "").split(";")[0].strip()
     if kind == MEDIA_TYPE:
         return decode_protobuf(request.body)
@@ -119,7 +118,11 @@ def decode(request: Request) -> Any:
             return _jsonable(yaml.load(request.body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
         return json.loads(request.body)
     except (ValueError, yaml.YAMLError) as error:
-        raise failures.bad_request(f"the object provided is unrecognized: {error}") from None
+        text = request.body.decode(errors="replace")
+        if request.method == "PATCH" and kind not in _YAML_TYPES:
+            raise failures.bad_request(f"error decoding patch: {syntax_error(text)}") from None
+        why = syntax_error(text) if kind not in _YAML_TYPES else str(error)
+        raise failures.bad_request(f"the object provided is unrecognized (must be of type {{0}}): {why}") from None
 
 
 def _jsonable(value: Any) -> Any:
@@ -145,16 +148,43 @@ def checked_object(call: Call, obj: Any) -> Body:
     obj.setdefault("apiVersion", resource.api_version)
     obj.setdefault("kind", resource.kind)
     if (obj["apiVersion"], obj["kind"]) != (resource.api_version, resource.kind):
-        raise failures.bad_request(
-            f"the API version in the data ({obj['apiVersion']}, Kind={obj['kind']}) does not match the expected API version "
-            f"({resource.api_version}, Kind={resource.kind})"
-        )
+        raise _of_another_kind(call, obj)
     metadata = obj.get("metadata") or {}
     if not isinstance(metadata, dict):
-        raise failures.bad_request("metadata must be an object")
+        into = f"Go struct field {resource.kind}.metadata of type v1.ObjectMeta"
+        raise unreadable(call, obj, f"json: cannot unmarshal {go_kind(metadata)} into {into}")
     obj["metadata"] = dict(metadata)
     _check_place(call, obj["metadata"])
     return obj
+
+
+def is_patch(call: Call) -> bool:
+    """Tell whether an object is the result of a patch, and not what a client has sent as a whole."""
+    kind = call.request.headers.get("content-type", "")
+    return call.request.method == "PATCH" and not kind.startswith("application/apply-patch")
+
+
+def unreadable(call: Call, obj: Mapping[str, Any], why: str) -> failures.Refusal:
+    """Return the refusal of an object that is none of the resource's kind."""
+    if is_patch(call):
+        return failures.not_decoded(obj, why)
+    kind = obj.get("kind", call.resource.kind)
+    version = str(obj.get("apiVersion", call.resource.api_version)).rpartition("/")[2]
+    return failures.bad_request(f'{kind} in version "{version}" cannot be handled as a {call.resource.kind}: {why}')
+
+
+def _of_another_kind(call: Call, obj: Mapping[str, Any]) -> failures.Refusal:
+    resource, (given, kind) = call.resource, (obj["apiVersion"], obj["kind"])
+    known = call.core.registry.by_kind(str(given), str(kind))
+    if resource.custom or (known is not None and known.custom):
+        return failures.bad_request(
+            f"the API version in the data ({given}, Kind={kind}) does not match the expected API version "
+            f"({resource.api_version}, Kind={resource.kind})"
+        )
+    if known is None:
+        return unreadable(call, obj, f'no kind "{kind}" is registered for version "{given}" in scheme "pkg/runtime/scheme.go:110"')
+    group = resource.group.partition(".")[0] or "core"
+    return unreadable(call, obj, f"converting ({known.version}.{known.kind}) to ({group}.{resource.kind}): unknown conversion")
 
 
 def _check_place(call: Call, metadata: Body) -> None:
@@ -162,9 +192,7 @@ def _check_place(call: Call, metadata: Body) -> None:
     if not call.resource.namespaced:
         metadata.pop("namespace", None)
     elif metadata.get("namespace", address.namespace) not in ("", address.namespace):
-        raise failures.bad_request(
-            f"the namespace of the provided object does not match the namespace sent on the request ({address.namespace})"
-        )
+        raise failures.bad_request("the namespace of the provided object does not match the namespace sent on the request")
     else:
         metadata["namespace"] = address.namespace
     if address.name and metadata.setdefault("name", address.name) != address.name:
@@ -208,7 +236,7 @@ def require_open_namespace(call: Call, name: str) -> None:
             "message": f"namespace {namespace} is being terminated",
             "field": "metadata.namespace",
         }
-        refusal.details["causes"] = [cause]
+        refusal.details = {**(refusal.details or {}), "causes": [cause]}
         raise refusal
 
 

@@ -81,7 +81,6 @@ def _cron_job(obj: Body) -> None:
     spec = obj.setdefault("spec", {})
     fill(spec, concurrencyPolicy="Allow", suspend=False, successfulJobsHistoryLimit=3, failedJobsHistoryLimit=1)
     template = spec.setdefault("jobTemplate", {})
-    template.setdefault("metadata", {}).setdefault("creationTimestamp", None)
     job = template.setdefault("spec", {})
     default_template(job.setdefault("template", {}))
 

@@ -12,6 +12,7 @@ from typing import Any
 from sandbox.apiserver.resources import Body
 
 _MODE = 420  # 0644
+_NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 
 
@@ -24,21 +25,35 @@ def fill(target: Body, **values: Any) -> None:
 
 def default_template(template: Body) -> None:
     """Complete a pod template."""
-    template.setdefault("metadata", {}).setdefault("creationTimestamp", None)
+    template.setdefault("metadata", {})
     default_pod_spec(template.setdefault("spec", {}))
 
 
 def default_pod(pod: Body) -> None:
-    """Complete a pod, with what admission adds."""
+    """Complete a pod."""
     spec = pod.setdefault("spec", {})
     default_pod_spec(spec)
-    fill(spec, enableServiceLinks=True, priority=0, preemptionPolicy="PreemptLowerPriority")
-    fill(spec, serviceAccountName="default")
-    spec["serviceAccount"] = spec["serviceAccountName"]
+    fill(spec, enableServiceLinks=True)
     for container in _containers(spec):
         resources = container["resources"]
         for name, amount in (resources.get("limits") or {}).items():
             resources.setdefault("requests", {}).setdefault(name, amount)
+
+
+def admit_pod(pod: Body) -> None:
+    """Add what admission does: account, priority, and patience with nodes that are gone. Nobody owns these fields."""
+    spec = pod["spec"]
+    fill(spec, priority=0, preemptionPolicy="PreemptLowerPriority", serviceAccountName="default")
+    spec["serviceAccount"] = spec["serviceAccountName"]
+    tolerated = spec.get("tolerations") or []
+    for key in _NODE_TAINTS:
+        if not any(_tolerates(toleration, key) for toleration in tolerated):
+            tolerated = [*tolerated, {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}]
+    spec["tolerations"] = tolerated
+
+
+def _tolerates(toleration: Body, key: str) -> bool:
+    return toleration.get("key") in (key, None, "") and toleration.get("effect") in ("NoExecute", None, "")
 
 
 def quality_of(spec: Body) -> str:

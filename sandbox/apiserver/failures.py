@@ -60,7 +60,8 @@ class Refusal(Exception):
 
     Attributes:
         code: HTTP status.
-        reason: machine-readable reason, e.g. `Conflict`.
+        reason: machine-readable reason, e.g. `Conflict`; some refusals of the real server have none.
+        details: what it is about; empty ones are sent too, as the real server does where it knows nothing of the object.
         retry_after_seconds: sent as `Retry-After` and in the details, when given.
     """
 
@@ -77,7 +78,7 @@ class Refusal(Exception):
         self.code = code
         self.reason = reason
         self.message = message
-        self.details = dict(details or {})
+        self.details = None if details is None else dict(details)
         self.retry_after_seconds = retry_after_seconds
 
     def status(self) -> dict[str, Any]:
@@ -88,13 +89,14 @@ class Refusal(Exception):
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
             "code": self.code,
         }
-        details = dict(self.details)
+        if self.reason:
+            body["reason"] = self.reason
+        details = dict(self.details or {})
         if self.retry_after_seconds is not None:
             details["retryAfterSeconds"] = self.retry_after_seconds
-        if details:
+        if details or self.details is not None:
             body["details"] = details
         return body
 
@@ -129,7 +131,7 @@ def not_found(target: Target) -> Refusal:
 
 def no_such_resource() -> Refusal:
     """404: the path leads nowhere (`the server could not find the requested resource`)."""
-    return Refusal(404, "NotFound", "the server could not find the requested resource")
+    return Refusal(404, "NotFound", "the server could not find the requested resource", details={})
 
 
 def already_exists(target: Target) -> Refusal:
@@ -158,14 +160,33 @@ def forbidden(target: Target, detail: str) -> Refusal:
 
 def method_not_allowed(detail: str = "the server does not allow this method on the requested resource") -> Refusal:
     """405: the resource has no such verb."""
-    return Refusal(405, "MethodNotAllowed", detail)
+    return Refusal(405, "MethodNotAllowed", detail, details={})
 
 
-def unsupported_media_type(got: str, supported: Iterable[str]) -> Refusal:
-    """415: the body is in a format that this verb does not take."""
+def unsupported_media_type(supported: Iterable[str] = ()) -> Refusal:
+    """415: a patch is in a format that this resource does not take; for custom ones it is told which ones it does."""
     known = ", ".join(supported)
-    message = f"the body of the request was in an unknown format - accepted media types include: {known}"
-    return Refusal(415, "UnsupportedMediaType", message if got else f"{message} (none was given)")
+    if known:
+        message = f"the body of the request was in an unknown format - accepted media types include: {known}"
+        return Refusal(415, "UnsupportedMediaType", message)
+    return Refusal(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
+
+
+def unexpected(message: str) -> Refusal:
+    """500: what the real server did not expect, and says without a reason."""
+    return Refusal(500, "", message)
+
+
+def not_decoded(obj: Any, why: str) -> Refusal:
+    """422: what a patch would make of an object cannot be read as one."""
+    message = f"Invalid value: {shown(shown(obj))}: {why}"
+    cause = {"reason": "FieldValueInvalid", "message": message, "field": "patch"}
+    return Refusal(422, "Invalid", f' "" is invalid: patch: {message}', details={"causes": [cause]})
+
+
+def bad_option(options: str, error: FieldError) -> Refusal:
+    """422: a parameter of the request is none of those that there are."""
+    return not_valid(Target("meta.k8s.io", "", options), [error])
 
 
 def gone(detail: str) -> Refusal:
@@ -175,7 +196,8 @@ def gone(detail: str) -> Refusal:
 
 def not_valid(target: Target, errors: Sequence[FieldError]) -> Refusal:
     """422: the object breaks rules; every broken one becomes a cause."""
-    summary = str(errors[0]) if len(errors) == 1 else "[" + ", ".join(str(error) for error in errors) + "]"
+    texts = list(dict.fromkeys(str(error) for error in errors))
+    summary = texts[0] if len(texts) == 1 else "[" + ", ".join(texts) + "]"
     causes = [{"reason": error.reason, "message": error.message, "field": error.field} for error in errors]
     kind = f"{target.kind}.{target.group}" if target.group else target.kind
     details = {**target.details(causes), "kind": target.kind}

@@ -86,6 +86,8 @@ class Changes:
 def compare(schema: Schema | None, old: Any, new: Any) -> Changes:
     """Return what differs; parts that are equal are not descended into."""
     before, after = children(schema, old), children(schema, new)
+    if old is None and isinstance(new, list):
+        before = {}
     changes = Changes()
     if before is None or after is None:
         return changes
@@ -96,7 +98,7 @@ def compare(schema: Schema | None, old: Any, new: Any) -> Changes:
         if was is _ABSENT:
             below = of_value(child, item, whole=True)
             changes.set[name] = {".": {}, **below} if below else {}
-        elif not children(child, was) or not children(child, item):
+        elif not _can_be_filled(child, was) or children(child, item) is None:
             changes.set[name] = {}
             changes.removed |= {name: below} if (below := of_value(child, was, whole=True)) else {}
         else:
@@ -108,6 +110,11 @@ def compare(schema: Schema | None, old: Any, new: Any) -> Changes:
             below = of_value(child, item, whole=True)
             changes.removed[name] = {".": {}, **below} if below else {}
     return changes
+
+
+def _can_be_filled(schema: Schema | None, value: Any) -> bool:
+    """Tell whether what is put into a value belongs to whoever puts it there, and not the value as a whole."""
+    return children(schema, value) is not None or (value is None and list_type(schema) in ("set", "map"))
 
 
 def union(one: FieldSet, other: FieldSet) -> FieldSet:

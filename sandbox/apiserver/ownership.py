@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.apiserver.core import Call
-from sandbox.apiserver.fieldsets import FieldSet, compare, difference, of_value, union
+from sandbox.apiserver.fieldsets import FieldSet, compare, difference, union
+from sandbox.apiserver.presence import settled
 from sandbox.apiserver.resources import Body
 from sandbox.apiserver.typing_of import Schema
 
@@ -63,9 +64,10 @@ def read_entries(metadata: Mapping[str, Any]) -> dict[Manager, Owned]:
 def write_entries(metadata: Body, entries: Mapping[Manager, Owned]) -> None:
     """Put managedFields into a private `metadata`; managers that own nothing are left out."""
     rows = []
-    for who, owned in entries.items():
+    for who, owned in sorted(entries.items(), key=_place):
         if owned.fields:
-            row: Body = {"manager": who.name, "operation": who.operation, "apiVersion": who.api_version, "time": owned.time}
+            row: Body = {"manager": who.name, "operation": who.operation, "apiVersion": who.api_version}
+            row |= {} if who.subresource == "scale" else {"time": owned.time}
             row |= {"fieldsType": "FieldsV1", "fieldsV1": owned.fields}
             rows.append({**row, "subresource": who.subresource} if who.subresource else row)
     if rows:
@@ -74,13 +76,18 @@ def write_entries(metadata: Body, entries: Mapping[Manager, Owned]) -> None:
         metadata.pop("managedFields", None)
 
 
+def _place(entry: tuple[Manager, Owned]) -> tuple[bool, str, str, str, str]:
+    who, owned = entry
+    return who.operation != "Apply", owned.time, who.name, who.api_version, who.subresource
+
+
 def ownable(obj: Mapping[str, Any] | None) -> Body:
     """Return the part of an object whose fields can be owned."""
     if obj is None:
         return {}
     kept = {name: value for name, value in obj.items() if name not in ("apiVersion", "kind", "metadata")}
     metadata = {name: value for name, value in obj["metadata"].items() if name not in _NEVER_OWNED}
-    return {"metadata": metadata, **kept} if metadata else kept
+    return {"metadata": metadata, **kept}
 
 
 def schema_of(call: Call) -> Schema:
@@ -101,8 +108,10 @@ def track(call: Call, old: Mapping[str, Any] | None, new: Body, *, operation: st
     entries = read_entries(base) if old is not None else {}
     schema, who = schema_of(call), manager_of(call, "Update")
     if old is None:
-        fields = _without_roots(of_value(schema, ownable(new), whole=True))
+        fields = compare(schema, ownable(_nothing(call)), ownable(new)).set
         write_entries(metadata, {who: Owned(fields, call.core.timestamp())})
+        return
+    if not entries and old["metadata"].get("managedFields") is None and given is None:
         return
     changes = compare(schema, ownable(old), ownable(new))
     if not changes.set and not changes.removed:
@@ -126,9 +135,10 @@ def _keep(metadata: Body, old: Mapping[str, Any]) -> None:
         metadata.pop("managedFields", None)
 
 
-def _without_roots(fields: FieldSet) -> FieldSet:
-    """The top of an object is not owned itself: `f:spec` has no dot."""
-    return {name: {key: below for key, below in node.items() if key != "."} if node else node for name, node in fields.items()}
+def _nothing(call: Call) -> Body:
+    """Return what an object is before anything is set: its structures are there, and nobody owns them."""
+    empty: Body = {"apiVersion": "", "kind": "", "metadata": {}}
+    return empty if call.resource.custom else settled(schema_of(call), empty)
 
 
 def manager_of(call: Call, operation: str) -> Manager:

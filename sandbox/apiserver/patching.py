@@ -5,12 +5,14 @@ Owns the two formats. Must not: know resources; see strategic.py for the third f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jsonpatch
 import jsonpointer
 
 from sandbox.apiserver.failures import Refusal, bad_request
+from sandbox.apiserver.golang import go_kind
 
 
 def merge(target: Any, patch: Any) -> Any:
@@ -37,29 +39,23 @@ def apply_json_patch(target: Any, patch: Any) -> Any:
         Refusal: 400 for a patch that is not one, 422 when an operation does not apply.
     """
     if not isinstance(patch, list):
-        raise bad_request("a JSON patch must be a list of operations")
+        raise bad_request(
+            f"error decoding patch: json: cannot unmarshal {go_kind(patch)} into Go value of type []handlers.jsonPatchOp"
+        )
     if len(patch) > 10000:
         raise Refusal(413, "RequestEntityTooLarge", f"The allowed maximum operations in a JSON patch is 10000, got {len(patch)}")
     try:
-        return jsonpatch.JsonPatch(patch).apply(target)
-    except jsonpatch.InvalidJsonPatch as error:
-        raise bad_request(f"error decoding patch: {error}") from None
-    except jsonpatch.JsonPatchTestFailed:
-        path = _failed_test(target, patch)
-        raise Refusal(
-            422,
-            "Invalid",
-            f"the server rejected our request due to an error in our request: testing path {path} value failed: test failed",
-        ) from None
-    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError) as error:
-        raise Refusal(422, "Invalid", f"the server rejected our request due to an error in our request: {error}") from None
+        for operation in patch:
+            target = jsonpatch.JsonPatch([_lenient(target, operation)]).apply(target)
+    except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException, TypeError, KeyError):
+        message = "the server rejected our request due to an error in our request"
+        raise Refusal(422, "Invalid", message, details={}) from None
+    return target
 
 
-def _failed_test(target: Any, patch: list[Any]) -> str:
-    """Return the path of the first `test` that does not hold."""
-    for count, operation in enumerate(patch, start=1):
-        try:
-            jsonpatch.JsonPatch(patch[:count]).apply(target)
-        except jsonpatch.JsonPatchTestFailed:
-            return str(operation["path"])
-    return ""
+def _lenient(target: Any, operation: Any) -> Any:
+    """Let `replace` set a field that is not there, as the real server does."""
+    if not isinstance(operation, Mapping) or operation.get("op") != "replace":
+        return operation
+    parent, last = jsonpointer.JsonPointer(operation["path"]).to_last(target)
+    return {**operation, "op": "add"} if isinstance(parent, dict) and last not in parent else operation

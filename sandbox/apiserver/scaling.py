@@ -10,6 +10,7 @@ from typing import Any
 
 from sandbox.apiserver import failures
 from sandbox.apiserver.core import Call, copied, decode
+from sandbox.apiserver.golang import go_kind
 from sandbox.apiserver.patching import apply_json_patch, merge
 from sandbox.apiserver.requests import Answer, json_answer
 from sandbox.apiserver.resources import Body, Scale
@@ -72,11 +73,12 @@ def scale_verb(call: Call, verb: str) -> Answer:
     current = scale_of(call, old)
     if verb == "get":
         return json_answer(current)
+    if verb not in ("update", "patch"):
+        raise failures.method_not_allowed()
     wanted = _wanted(call, verb, current)
     replicas = (wanted.get("spec") or {}).get("replicas", 0)
     if not isinstance(replicas, int) or isinstance(replicas, bool) or replicas < 0:
-        error = failures.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
-        raise failures.not_valid(failures.Target("autoscaling", "scales", "Scale", call.address.name), [error])
+        raise _refused(call, wanted, replicas)
     obj = copied(call.resource.read(old.body))
     _set(obj, call.resource.scale.replicas if call.resource.scale else "", replicas)
     version = (wanted.get("metadata") or {}).get("resourceVersion")
@@ -84,17 +86,26 @@ def scale_verb(call: Call, verb: str) -> Answer:
     return json_answer(scale_of(call, update(call, old, obj)))
 
 
+def _refused(call: Call, wanted: Body, replicas: Any) -> failures.Refusal:
+    if not isinstance(replicas, int) or isinstance(replicas, bool):
+        kind, place = go_kind(replicas), "Go struct field ScaleSpec.spec.replicas of type int32"
+        return failures.not_decoded(wanted, f"json: cannot unmarshal {kind} into {place}")
+    if call.resource.custom:
+        error = failures.invalid(".spec.replicas", replicas, "should be a non-negative integer")
+        return failures.not_valid(call.resource.target(call.address.name), [error])
+    error = failures.invalid("spec.replicas", replicas, "must be greater than or equal to 0")
+    return failures.not_valid(failures.Target("autoscaling", "scales", "Scale", call.address.name), [error])
+
+
 def _wanted(call: Call, verb: str, current: Body) -> Body:
     body = decode(call.request)
     if verb == "update":
         wanted = body
-    elif verb == "patch":
+    else:
         kind = call.request.headers.get("content-type", "").split(";")[0].strip()
         wanted = apply_json_patch(current, body) if kind == "application/json-patch+json" else merge(current, body)
         if kind != "application/json-patch+json" and "resourceVersion" not in (body.get("metadata") or {}):
             wanted = {**wanted, "metadata": {**wanted["metadata"], "resourceVersion": ""}}
-    else:
-        raise failures.method_not_allowed()
     if not isinstance(wanted, dict) or wanted.get("kind", "Scale") != "Scale":
         raise failures.bad_request("the object of the scale subresource must be an autoscaling/v1 Scale")
     return wanted

@@ -18,6 +18,7 @@ from sandbox.apiserver.failures import Refusal
 from sandbox.apiserver.faults import Faults, Matched
 from sandbox.apiserver.hooks import Hooks
 from sandbox.apiserver.openapi import OpenApi
+from sandbox.apiserver.options import check_options
 from sandbox.apiserver.pages import page_of
 from sandbox.apiserver.reads import wanted_watch
 from sandbox.apiserver.requests import Address, Answer, Request, Streamed, address_of, json_answer, verb_of
@@ -121,8 +122,9 @@ class ApiServer:
             return await serve_subresource(call, verb)
         if address.subresource not in ("", *resource.subresources):
             raise failures.no_such_resource()
-        if verb not in resource.verbs:
+        if verb not in resource.verbs or (verb == "create" and address.name):
             raise failures.method_not_allowed()
+        check_options(call, verb)
         require_scope(call)
         match verb:
             case "watch":

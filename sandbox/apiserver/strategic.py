@@ -5,7 +5,7 @@ Owns the patch format. Must not: know kinds; keys come from `x-kubernetes-patch-
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.apiserver.failures import bad_request
@@ -66,13 +66,25 @@ def _merged_list(schema: Mapping[str, Any] | None, current: list[Any], patch: li
         return [_without_directives(item) for item in patch]
     key = _merge_key(schema)
     if key is None:
-        return [*current, *(item for item in patch if item not in current)]
+        joined = [*current, *(item for item in patch if item not in current)]
+        return _patched_first(joined, current, patch, lambda item: item)
     merged = list(current)
     for item in patch:
         if not isinstance(item, dict) or key not in item:
             raise bad_request(f"map: {item!r} does not contain declared merge key: {key} (in {name})")
         _merge_item(schema, merged, item, key)
-    return merged
+    return _patched_first(merged, [item[key] for item in current], [item[key] for item in patch], lambda item: item[key])
+
+
+def _patched_first(items: list[Any], before: list[Any], patched: list[Any], identity: Callable[[Any], Any]) -> list[Any]:
+    """Order items as the patch has them; one that it does not have goes before it only if it was before it already."""
+    rest = [item for item in items if identity(item) not in patched]
+    result: list[Any] = []
+    for item in (item for name in patched for item in items if identity(item) == name):
+        while rest and identity(item) in before and before.index(identity(rest[0])) < before.index(identity(item)):
+            result.append(rest.pop(0))
+        result.append(item)
+    return [*result, *rest]
 
 
 def _merge_item(schema: Mapping[str, Any] | None, merged: list[Any], item: Mapping[str, Any], key: str) -> None:

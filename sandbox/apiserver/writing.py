@@ -15,6 +15,7 @@ from sandbox.apiserver.definitions import DEFINITIONS
 from sandbox.apiserver.failures import FieldError
 from sandbox.apiserver.naming import check_metadata
 from sandbox.apiserver.ownership import track
+from sandbox.apiserver.presence import settled
 from sandbox.apiserver.resources import Body
 from sandbox.apiserver.storage import Stored
 
@@ -27,6 +28,7 @@ _SYSTEM_METADATA = (
     "resourceVersion",
     "generation",
 )
+_CLAIMED = ("labels", "annotations", "finalizers", "ownerReferences")
 _NAME_ATTEMPTS = 8
 
 
@@ -38,7 +40,7 @@ def create(call: Call, obj: Body, *, operation: str = "Update") -> Stored:
     """
     resource, metadata = call.resource, obj["metadata"]
     if metadata.get("resourceVersion"):
-        raise failures.bad_request("resourceVersion should not be set on objects to be created")
+        raise failures.unexpected("resourceVersion should not be set on objects to be created")
     generated = not metadata.get("name")
     _give_name(call, metadata)
     require_open_namespace(call, metadata["name"])
@@ -48,12 +50,17 @@ def create(call: Call, obj: Body, *, operation: str = "Update") -> Stored:
     stamp = fresh["metadata"]
     stamp["uid"] = call.core.new_uid()
     stamp["creationTimestamp"] = call.core.timestamp()
+    if resource.strategy.generation == "never" and metadata.get("generation"):
+        stamp["generation"] = metadata["generation"]
     if "status" in resource.subresources:
         fresh.pop("status", None)
-    if resource.strategy.initial_status is not None:
-        fresh["status"] = copied(resource.strategy.initial_status)
     resource.strategy.default(fresh)
     complete(call, fresh)
+    fresh = shaped(call, fresh)
+    stamp = fresh["metadata"]
+    track(call, None, fresh, operation=operation)
+    if resource.strategy.initial_status is not None:
+        fresh["status"] = copied(resource.strategy.initial_status)
     if resource.strategy.prepare:
         resource.strategy.prepare(call.core, fresh, None)
     check(call, fresh, None)
@@ -67,8 +74,17 @@ def create(call: Call, obj: Body, *, operation: str = "Update") -> Stored:
         raise failures.Refusal(
             409, "AlreadyExists", f"{refusal.message}, the server was not able to generate a unique name for the object"
         )
-    track(call, None, fresh, operation=operation)
     return save(call, key, fresh)
+
+
+def shaped(call: Call, obj: Body) -> Body:
+    """Return an object of a built-in kind with the fields that are always there, and without those that are left out."""
+    if call.resource.custom:
+        return obj
+    found: Body = settled(call.resource.schema, obj)
+    if "managedFields" in obj["metadata"]:  # empty ones say that ownership is to be forgotten
+        found["metadata"]["managedFields"] = obj["metadata"]["managedFields"]
+    return found
 
 
 def _require_open_definition(call: Call) -> None:
@@ -103,14 +119,27 @@ def update(call: Call, old: Stored, obj: Body, *, operation: str = "Update") -> 
     if call.address.subresource != "status":
         resource.strategy.default(new)
         complete(call, new)
-        if resource.strategy.prepare:
-            resource.strategy.prepare(call.core, new, old.body)
+    new = shaped(call, new)
+    _track_update(call, old.body, new, sent=obj["metadata"], operation=operation)
+    if resource.strategy.prepare and call.address.subresource != "status":
+        resource.strategy.prepare(call.core, new, old.body)
     check(call, new, old.body)
     bump_generation(call, old.body, new)
-    track(call, old.body, new, operation=operation)
     if _same(old.body, new):
         return old
     return save(call, (new["metadata"].get("namespace") or "", new["metadata"]["name"]), new)
+
+
+def _track_update(call: Call, old: Mapping[str, Any], new: Body, *, sent: Mapping[str, Any], operation: str) -> None:
+    """Note who changed what; metadata sent to the status of a custom object counts as set, though it is not taken."""
+    claimed = new
+    if call.resource.custom and call.address.subresource == "status":
+        claimed = {**new, "metadata": {**new["metadata"], **{name: sent[name] for name in _CLAIMED if sent.get(name)}}}
+    track(call, old, claimed, operation=operation)
+    if "managedFields" in claimed["metadata"]:
+        new["metadata"]["managedFields"] = claimed["metadata"]["managedFields"]
+    else:
+        new["metadata"].pop("managedFields", None)
 
 
 def _check_preconditions(call: Call, old: Stored, metadata: Mapping[str, Any]) -> None:
@@ -119,6 +148,8 @@ def _check_preconditions(call: Call, old: Stored, metadata: Mapping[str, Any]) -
     if wanted and wanted != uid:
         raise failures.conflict(target, f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}")
     version = metadata.get("resourceVersion")
+    if version and not str(version).isdecimal():
+        raise failures.unexpected(f'strconv.ParseUint: parsing "{version}": invalid syntax')
     if version not in (None, "", "0") and version != old.body["metadata"]["resourceVersion"]:
         raise failures.conflict(target)
 
@@ -129,6 +160,8 @@ def _isolate(call: Call, old: Mapping[str, Any], new: Body) -> Body:
         return {**new, "metadata": dict(new["metadata"])}
     if call.address.subresource == "status":
         metadata = dict(old["metadata"]) if call.resource.custom else {**new["metadata"]}
+        if call.resource.strategy.status_keeps_labels:
+            metadata["labels"] = old["metadata"].get("labels")
         metadata["managedFields"] = new["metadata"].get("managedFields", old["metadata"].get("managedFields"))
         kept = {**without(old, "status"), "metadata": {key: value for key, value in metadata.items() if value is not None}}
         return {**kept, "status": new["status"]} if new.get("status") is not None else kept
@@ -155,7 +188,10 @@ def bump_generation(call: Call, old: Mapping[str, Any], new: Body) -> None:
     if rule == "never" or call.address.subresource == "status":
         return
     ignored = ("metadata",) if rule == "any" else ("metadata", "status")
-    if without(old, *ignored) != without(new, *ignored):
+    annotated = call.resource.strategy.watched_annotations and old["metadata"].get("annotations") != new["metadata"].get(
+        "annotations"
+    )
+    if annotated or without(old, *ignored) != without(new, *ignored):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
 

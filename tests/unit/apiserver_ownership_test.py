@@ -186,7 +186,7 @@ def containers(*items: dict[str, Any], **more: Any) -> dict[str, Any]:
     ("patch", "expected"),
     [
         pytest.param(containers({"name": "main", "image": "shop:2"}), [("main", "shop:2")], id="merged by name"),
-        pytest.param(containers({"name": "side", "image": "s:1"}), [("main", "shop:1"), ("side", "s:1")], id="added"),
+        pytest.param(containers({"name": "side", "image": "s:1"}), [("side", "s:1"), ("main", "shop:1")], id="added in front"),
         pytest.param(
             containers({"name": "side", "image": "s:1"}, **{"$setElementOrder/containers": [{"name": "side"}, {"name": "main"}]}),
             [("side", "s:1"), ("main", "shop:1")],
@@ -213,7 +213,7 @@ async def test_strategic_merge_directives_on_maps_and_primitive_lists(api: Api) 
     fewer = await api.patch(path, {"metadata": {"$deleteFromPrimitiveList/finalizers": ["x.io/a"]}}, STRATEGIC)
     assert fewer["metadata.finalizers"] == ["x.io/b"]
     more = await api.patch(path, {"metadata": {"finalizers": ["x.io/c"]}}, STRATEGIC)
-    assert more["metadata.finalizers"] == ["x.io/b", "x.io/c"]
+    assert more["metadata.finalizers"] == ["x.io/c", "x.io/b"]
     retained = await api.patch(path, {"data": {"$retainKeys": ["y"], "y": "3"}}, STRATEGIC)
     assert retained["data"] == {"y": "3"}
     replaced = await api.patch(path, {"data": {"$patch": "replace", "z": "4"}}, STRATEGIC)
