@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from kube.answers import Transform
 from kube.client import Client
 from kube.clock import Clock, SystemClock
+from kube.errors import NotFound
 from kube.kinds import Kind
 from kube.objects import Object, key_of, uid_of, version_of
 from kube.reflector import Reflector
@@ -90,6 +91,7 @@ class Informer:
         """
         self.kind = kind
         self.store = Store(kind, indices)
+        self._client = client
         self._clock = clock or SystemClock()
         self._handlers: list[Handler] = []
         self._witnesses: list[Witness] = []
@@ -152,6 +154,20 @@ class Informer:
     def lists(self) -> int:
         """How many lists were taken in."""
         return sum(reflector.lists for reflector in self._reflectors)
+
+    async def is_gone(self, namespace: str, name: str) -> bool:
+        """Ask the server itself whether there is no such object: a store may lack what it may not list, or not see.
+
+        Raises:
+            ApiError: it cannot be told, as when the server does not know the kind.
+        """
+        try:
+            await self._client.get(self.kind, namespace, name)
+        except NotFound as error:
+            if error.details.get("name") != name:
+                raise  # about the path, not about the object
+            return True
+        return False
 
     def refresh(self) -> None:
         """List again as soon as possible."""

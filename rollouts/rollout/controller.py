@@ -22,7 +22,7 @@ from rollouts.rollout.analyses import is_finished
 from rollouts.rollout.gather import Stores, gather, mappers
 from rollouts.rollout.plan import plan
 from rollouts.rollout.reading import Readings
-from rollouts.rollout.release import managed_by, reconciler
+from rollouts.rollout.release import asking, managed_by, reconciler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def release_controller(kind: Kind, machinery: Machinery) -> Controller:
         root=kind,
         watches=[Watch(informers[kind], own_key), Watch(informers[ROLLOUT], managed_by(stores, kind))],
         reconcile=reconciler(stores, kind),
-        perform=no_effects,
+        perform=asking(informers[ROLLOUT]),
         executor=machinery.executor,
         clock=machinery.clock,
         workers=1,
