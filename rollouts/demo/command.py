@@ -21,7 +21,7 @@ from rollouts.demo.summary import Summary
 
 if TYPE_CHECKING:
     from rollouts.demo.view import LiveShow, PlainShow
-    from sandbox.cluster import Cluster
+    from sandbox.cluster import Cluster, Options
 
 EXAMPLES = Path(__file__).parent / "examples"
 """In a source tree a link to the folder at its top; the wheel has copies of what the demo plays."""
@@ -32,9 +32,25 @@ EXAMPLES = Path(__file__).parent / "examples"
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON and nothing else.")
 @click.option("--keep", is_flag=True, help="Leave the sandbox running.")
 @click.option("--state", type=click.Path(path_type=Path), help="Folder of the sandbox.")
+@click.option(
+    "--control-plane",
+    type=click.Choice(["embedded", "real"]),
+    default="embedded",
+    show_default=True,
+    help="What the sandbox stands on; `rollouts sandbox build` makes a real one.",
+)
 @click.option("--prometheus", metavar="PATH", help="The Prometheus binary.  [default: the one on PATH or in .tools]")
 @click.option("--examples", type=click.Path(path_type=Path, exists=True), default=EXAMPLES, help="Folder with the manifests.")
-def demo(*, router: str, as_json: bool, keep: bool, state: Path | None, prometheus: str | None, examples: Path) -> None:
+def demo(
+    *,
+    router: str,
+    as_json: bool,
+    keep: bool,
+    state: Path | None,
+    control_plane: str,
+    prometheus: str | None,
+    examples: Path,
+) -> None:
     """Run the demo; exit code 0 only if everything went as it must."""
     from kube.errors import ApiError
     from rollouts.demo.applying import CannotApply
@@ -42,7 +58,8 @@ def demo(*, router: str, as_json: bool, keep: bool, state: Path | None, promethe
     from sandbox.cluster.signals import terminated_like_ctrl_c
 
     try:
-        with terminated_like_ctrl_c(), _cluster(state, keep=keep, prometheus=prometheus, quiet=as_json) as cluster:
+        options = _options(control_plane, prometheus)
+        with terminated_like_ctrl_c(), _cluster(state, options, keep=keep, quiet=as_json) as cluster:
             found = _play(router, cluster, examples, as_json=as_json)
     except (SandboxError, CannotApply, ApiError) as error:
         raise click.ClickException(str(error)) from None
@@ -79,20 +96,30 @@ def _show(*, as_json: bool) -> PlainShow | LiveShow:
     return LiveShow() if can_draw else PlainShow()
 
 
-@contextmanager
-def _cluster(state: Path | None, *, keep: bool, prometheus: str | None, quiet: bool) -> Iterator[Cluster]:
-    """Have a sandbox with a controller; `keep` leaves it running, but not when the demo fails or is interrupted.
+def _options(control_plane: str, prometheus: str | None) -> Options:
+    """Return how the sandbox is to be.
 
     Raises:
-        SandboxError: it cannot be started, or there is no Prometheus for the analysis.
+        SandboxError: there is no Prometheus for the analysis.
     """
-    from sandbox.cluster import Cluster, Options, SandboxError, StateFolder, default_state, sandbox_cluster
-    from sandbox.cluster.running import down, up
+    from sandbox.cluster import ControlPlane, Options, SandboxError
     from sandbox.cluster.setup import find_prometheus
 
     if find_prometheus(prometheus) is None:
         raise SandboxError("the demo needs Prometheus: apt-get install --no-install-recommends prometheus, or --prometheus PATH")
-    options = Options(prometheus=prometheus, with_controller=True)
+    return Options(control_plane=ControlPlane(control_plane), prometheus=prometheus, with_controller=True)
+
+
+@contextmanager
+def _cluster(state: Path | None, options: Options, *, keep: bool, quiet: bool) -> Iterator[Cluster]:
+    """Have a sandbox with a controller; `keep` leaves it running, but not when the demo fails or is interrupted.
+
+    Raises:
+        SandboxError: it cannot be started.
+    """
+    from sandbox.cluster import Cluster, StateFolder, default_state, sandbox_cluster
+    from sandbox.cluster.running import down, up
+
     if not quiet:
         click.echo("starting the sandbox: API server, node, gateway, Prometheus, controller ...")
     if not keep:

@@ -9,16 +9,19 @@ from pathlib import Path
 import pytest
 from sandbox_terminal import Tool, descendants, eventually
 
-from sandbox.cluster import StateFolder
+from sandbox.cluster import ControlPlane, StateFolder
 
 pytestmark = pytest.mark.usefixtures("with_prometheus")
 rollouts = Tool.rollouts()
 
 
 @pytest.mark.parametrize("router", ["nginx", pytest.param("istio", marks=pytest.mark.slow)])
-def test_the_good_version_is_promoted_and_the_bad_one_taken_back_without_a_lost_request(router: str, tmp_path: Path) -> None:
+def test_the_good_version_is_promoted_and_the_bad_one_taken_back_without_a_lost_request(
+    router: str, control_plane: ControlPlane, tmp_path: Path
+) -> None:
     state = tmp_path / "state"
-    found = json.loads(rollouts("demo", "--json", "--router", router, "--state", str(state), timeout_seconds=110))
+    options = ("--json", "--router", router, "--control-plane", control_plane.value, "--state", str(state))
+    found = json.loads(rollouts("demo", *options, timeout_seconds=118))
     good, bad = found["acts"]
     assert (found["ok"], found["problems"], found["lost"]) == (True, [], 0)
     assert [one["weight"] for one in good["weights"]] == [10, 25, 50, 75, 100]
