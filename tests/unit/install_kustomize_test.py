@@ -10,7 +10,8 @@ from install_manifests import OVERLAYS, ROOT, container, kubectl, of_kind, overl
 import rollouts.app
 from crds.manifests import custom_resource_definitions
 from kube.leases import LEASE_NAME
-from kube.shell import MANAGER_STOPS_SECONDS
+from kube.shell import MANAGER_STOPS_SECONDS, WEBHOOK_PATH
+from rollouts.admission.checks import KINDS
 
 
 @pytest.fixture(autouse=True)
@@ -47,16 +48,10 @@ def test_the_image_is_pinned_to_this_version(name: str) -> None:
     assert container(overlay(name))["image"].rpartition(":")[2] == version
 
 
-@pytest.mark.parametrize("name", ["cluster", "namespace", "namespaces"])
+@pytest.mark.parametrize("name", OVERLAYS)
 def test_the_controller_knows_every_flag_it_is_started_with(name: str) -> None:
     known = {option for parameter in rollouts.app.command.params for option in parameter.opts}
     assert {argument.partition("=")[0] for argument in container(overlay(name))["args"]} <= known
-
-
-def test_the_ports_are_those_the_controller_opens_by_default() -> None:
-    defaults = {parameter.name: parameter.default for parameter in rollouts.app.command.params}
-    ports = {port["name"]: port["containerPort"] for port in container(overlay("cluster"))["ports"]}
-    assert ports["health"] == defaults["health_port"]
 
 
 def test_the_process_can_do_nothing_that_it_need_not() -> None:
@@ -104,11 +99,27 @@ def test_each_namespace_that_is_looked_after_has_a_role_there() -> None:
     assert sorted(one["metadata"]["namespace"] for one in roles) == sorted(asked)
 
 
-def test_a_role_allows_what_the_cluster_role_does_but_for_cluster_templates() -> None:
-    whole = the(overlay("cluster"), "ClusterRole", "rollouts-controller")["rules"]
-    part = the(overlay("namespace"), "Role", "rollouts-controller")["rules"]
+def test_a_role_allows_what_the_cluster_role_does_but_for_cluster_templates_and_foreign_leases() -> None:
+    *whole, leases = the(overlay("cluster"), "ClusterRole", "rollouts-controller")["rules"]
+    *part, lease = the(overlay("namespace"), "Role", "rollouts-controller")["rules"]
     without = [{**rule, "resources": [one for one in rule["resources"] if one != "clusteranalysistemplates"]} for rule in whole]
     assert part == without
+    assert lease == {**leases, "verbs": ["get"]}
+
+
+def test_the_ports_of_metrics_and_webhook_are_those_the_controller_opens_by_default() -> None:
+    defaults = {parameter.name: parameter.default for parameter in rollouts.app.command.params}
+    ports = {port["name"]: port["containerPort"] for port in container(overlay("cluster-webhook"))["ports"]}
+    assert ports == {"health": defaults["health_port"], "metrics": defaults["metrics_port"], "webhook": defaults["admission_port"]}
+
+
+def test_the_webhook_is_asked_under_the_name_and_path_that_the_controller_serves() -> None:
+    configuration = the(overlay("cluster-webhook"), "ValidatingWebhookConfiguration")
+    defaults = {parameter.name: parameter.default for parameter in rollouts.app.command.params}
+    [hook] = configuration["webhooks"]
+    assert configuration["metadata"]["name"] == hook["clientConfig"]["service"]["name"] == defaults["admission_name"]
+    assert hook["clientConfig"]["service"]["path"] == f"/{WEBHOOK_PATH}"
+    assert sorted(hook["rules"][0]["resources"]) == sorted(kind.plural for kind in KINDS)
 
 
 def test_the_lease_that_may_be_written_is_the_one_that_is() -> None:
