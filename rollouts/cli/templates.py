@@ -5,14 +5,14 @@ Pure. Must not: decide what a changed template leads to; that is an ordinary upd
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kube.kinds import DEPLOYMENT, REPLICA_SET, ROLLOUT, Kind, ObjectRef
 from kube.objects import Object, annotations_of, is_controlled_by, name_of, namespace_of, uid_of
 from rollouts.cli.patches import Refused
-from rollouts.engine.names import EPHEMERAL_METADATA, POD_TEMPLATE_HASH, REVISION
+from rollouts.engine.injection import as_written
+from rollouts.engine.names import POD_TEMPLATE_HASH, REVISION
 from rollouts.engine.templates import means_the_same, without_injected
 
 POD_TEMPLATE = Kind("", "v1", "PodTemplate", "podtemplates")
@@ -132,11 +132,7 @@ def _revision_of(replica_set: Object) -> int:
 
 def _as_written(replica_set: Object) -> dict[str, Any]:
     """Return a ReplicaSet's template without what the controller put in: hash, ephemeral metadata, affinity to the hash."""
-    try:
-        injected = json.loads(annotations_of(replica_set).get(EPHEMERAL_METADATA) or "{}")
-    except ValueError:
-        injected = {}
-    template = without_injected(replica_set["spec"]["template"], injected if isinstance(injected, Mapping) else {})
+    template = as_written(replica_set)
     spec = template.get("spec") or {}
     affinity = _without_hash(spec.get("affinity"))
     kept = {key: value for key, value in spec.items() if key != "affinity"}

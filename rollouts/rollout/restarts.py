@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from kube.kinds import POD, ObjectRef
-from kube.objects import Object, annotations_of, format_time, name_of, namespace_of, parse_time, uid_of
+from kube.objects import Object, annotations_of, format_time, name_of, parse_time, uid_of
 from kube.plan import Evict, Patch
 from rollouts.engine.names import POD_DELETION_COST
 from rollouts.rollout.draft import Draft, Order
-from rollouts.rollout.snapshot import ReplicaSet, available_at, ready_since
+from rollouts.rollout.snapshot import ReplicaSet, available_at, pod_ref, ready_since
 
 RECHECK = timedelta(seconds=30)
 FIRST_TO_GO = "-2147483648"
@@ -50,10 +49,6 @@ class _Pods:
 
 def _created(pod: Object) -> str:
     return str(pod["metadata"].get("creationTimestamp") or "")
-
-
-def _pod_ref(pod: Object) -> ObjectRef:
-    return ObjectRef(POD, namespace_of(pod), name_of(pod))
 
 
 def _goes_first(pod: Object) -> bool:
@@ -100,14 +95,19 @@ def restart_pods(draft: Draft) -> None:
     spare = [pod for replica_set, one in pods for pod in _replaceable(draft, replica_set, one)]
     at_once = max(1, draft.settings.unavailable)
     for pod in (dead + spare[: max(0, _may_miss(draft, at_once))])[:at_once]:
-        draft.write(Order.TIDY, Evict(ref=_pod_ref(pod), uid=uid_of(pod)))
+        draft.write(Order.TIDY, Evict(ref=pod_ref(pod), uid=uid_of(pod)))
     draft.because(f"restarting: {left} pods are older than {format_time(asked)}")
     draft.look_again(RECHECK)
 
 
 def _may_miss(draft: Draft, at_once: int) -> int:
-    """Return how many available pods may go now."""
-    available = sum(one.available for one in draft.all_sets)
+    """Return how many available pods may go now.
+
+    They are counted one by one: the ReplicaSets' counters still hold the pods that were evicted a moment ago.
+    """
+    pods = [pod for one in draft.all_sets for pod in draft.snapshot.pods_of(one)]
+    since = [available_at(pod, draft.settings.min_ready) for pod in pods]
+    available = sum(moment is not None and moment <= draft.now for moment in since)
     return available - (max(draft.settings.replicas, sum(one.wanted for one in draft.all_sets)) - at_once)
 
 
@@ -121,7 +121,7 @@ def _replaceable(draft: Draft, replica_set: ReplicaSet, pods: _Pods) -> Sequence
     if len(pods.old) == 1 and pods.serving:
         cost = {"metadata": {"annotations": {POD_DELETION_COST: FIRST_TO_GO}}}
         if not _goes_first(pods.old[0]):
-            draft.write(Order.TIDY, Patch(ref=_pod_ref(pods.old[0]), patch=cost))
+            draft.write(Order.TIDY, Patch(ref=pod_ref(pods.old[0]), patch=cost))
     elif len(pods.old) == 1:
         draft.because(f"{name_of(pods.old[0])} serves alone: it goes once a young pod beside it is available")
         for pod in pods.rising:

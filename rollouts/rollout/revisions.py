@@ -5,8 +5,6 @@ Adopts by meaning, never by hash alone. Must not: scale, or decide about traffic
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from kube.kinds import REPLICA_SET, ObjectRef
@@ -14,15 +12,15 @@ from kube.objects import Object, annotations_of, format_time, namespace_of
 from kube.owners import owner_reference
 from kube.plan import Create, Patch
 from rollouts.engine import conditions as condition
+from rollouts.engine.injection import is_of, remembered
 from rollouts.engine.names import (
     DESIRED_REPLICAS,
-    EPHEMERAL_METADATA,
     POD_TEMPLATE_HASH,
     REVISION,
     REVISION_HISTORY,
     replica_set_name,
 )
-from rollouts.engine.templates import hash_of, means_the_same, same_images, without_injected
+from rollouts.engine.templates import hash_of, same_images, without_injected
 from rollouts.rollout.draft import Draft, Order, revision_of
 from rollouts.rollout.snapshot import ReplicaSet
 
@@ -40,17 +38,6 @@ def name_the_revisions(draft: Draft) -> None:
     _number(draft)
 
 
-def injected_into(replica_set: ReplicaSet) -> Mapping[str, Any]:
-    """Return the labels and annotations that were injected into a ReplicaSet's pods for its role."""
-    if not replica_set.ephemeral_metadata:
-        return {}
-    try:
-        injected = json.loads(replica_set.ephemeral_metadata)
-    except ValueError:
-        return {}
-    return injected if isinstance(injected, Mapping) else {}
-
-
 def _matching(draft: Draft, current: str | None) -> ReplicaSet | None:
     """Return the ReplicaSet whose pods are what the template asks for, the one in use first, then the youngest revision."""
     by_preference = sorted(draft.snapshot.replica_sets, key=lambda one: (one.hash != current, -one.revision))
@@ -58,10 +45,7 @@ def _matching(draft: Draft, current: str | None) -> ReplicaSet | None:
         return by_preference[0]
     plain = without_injected(draft.settings.template)
     for one in by_preference:
-        if not same_images(plain, one.template):
-            continue
-        injected = injected_into(one)
-        if means_the_same(without_injected(plain, injected) if injected else plain, without_injected(one.template, injected)):
+        if same_images(plain, one.template) and is_of(plain, one.obj):
             return one
     return None
 
@@ -137,8 +121,7 @@ def _replica_set(draft: Draft, name: str, replicas: int) -> Object:
     if injected := ephemeral.get("annotations"):
         template["metadata"]["annotations"] = {**(metadata.get("annotations") or {}), **injected}
     annotations = {REVISION: str(draft.revision), DESIRED_REPLICAS: str(settings.replicas)}
-    if ephemeral:
-        annotations[EPHEMERAL_METADATA] = json.dumps(ephemeral, sort_keys=True, separators=(",", ":"))
+    annotations |= {key: text for key, text in remembered(ephemeral, metadata).items() if text}
     selector = settings.selector
     match_labels = {**(selector.get("matchLabels") or {}), POD_TEMPLATE_HASH: draft.new_hash}
     spec: dict[str, Any] = {"replicas": replicas, "selector": {**selector, "matchLabels": match_labels}, "template": template}

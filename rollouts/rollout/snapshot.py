@@ -1,4 +1,4 @@
-"""Everything a Rollout's plan may know, frozen; and how it is gathered from the stores.
+"""Everything a Rollout's plan may know, frozen; gather.py collects it from the stores.
 
 Owns the reading of ReplicaSets and pods into small views. Must not: wait, write, decide.
 """
@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from analysis.templates import TemplateRef
-from kube.objects import Object, annotations_of, is_deleting, labels_of, name_of, parse_time, uid_of
-from rollouts.engine.names import EPHEMERAL_METADATA, POD_TEMPLATE_HASH, RESTART_SURGE, REVISION, SCALE_DOWN_DEADLINE
+from kube.kinds import POD, ObjectRef
+from kube.objects import Object, annotations_of, is_deleting, labels_of, name_of, namespace_of, parse_time, uid_of
+from rollouts.engine.names import POD_TEMPLATE_HASH, RESTART_SURGE, REVISION, SCALE_DOWN_DEADLINE
 from rollouts.engine.replicas import Side
 from routers.base import Objects
 
@@ -79,11 +80,6 @@ class ReplicaSet:
             return None
 
     @property
-    def ephemeral_metadata(self) -> str:
-        """What was injected into its pods, as the annotation's JSON text; empty when nothing was."""
-        return annotations_of(self.obj).get(EPHEMERAL_METADATA, "")
-
-    @property
     def template(self) -> Mapping[str, Any]:
         """Its pod template."""
         return self.obj["spec"].get("template") or {}
@@ -118,6 +114,11 @@ class Snapshot:
         if replica_set is None:
             return ()
         return [pod for pod in self.pods.get(replica_set.uid, ()) if not is_deleting(pod)]
+
+
+def pod_ref(pod: Object) -> ObjectRef:
+    """Return the reference of a pod."""
+    return ObjectRef(POD, namespace_of(pod), name_of(pod))
 
 
 def ready_since(pod: Object) -> datetime | None:

@@ -5,23 +5,17 @@ Must not: move traffic or scale.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from analysis.run.history import runs_to_delete
-from kube.kinds import ANALYSIS_RUN, POD, REPLICA_SET, ObjectRef
-from kube.objects import Object, annotations_of, labels_of, name_of, namespace_of, uid_of
+from kube.kinds import ANALYSIS_RUN, REPLICA_SET, ObjectRef
+from kube.objects import Object, annotations_of, labels_of, name_of, uid_of
 from kube.plan import Delete, Patch
-from rollouts.engine.names import EPHEMERAL_METADATA
+from rollouts.engine.injection import as_written, difference, injected_into, remembered
 from rollouts.rollout.draft import Draft, Order
 from rollouts.rollout.progress import BACKGROUND_RUN, STEP_RUN
-from rollouts.rollout.revisions import injected_into
-from rollouts.rollout.snapshot import ReplicaSet
-
-
-def _pod_ref(pod: Object) -> ObjectRef:
-    return ObjectRef(POD, namespace_of(pod), name_of(pod))
+from rollouts.rollout.snapshot import ReplicaSet, pod_ref
 
 
 def mark_roles(draft: Draft) -> None:
@@ -30,14 +24,15 @@ def mark_roles(draft: Draft) -> None:
     Pods are looked at one by one, so one that was made while its ReplicaSet was changed is not forgotten.
     """
     for one in draft.all_sets:
-        wanted, injected = _role_metadata(draft, one), injected_into(one)
-        difference = _difference(injected, wanted)
-        for pod in draft.snapshot.pods_of(one) if difference else ():
-            if _lacks(pod, difference):
-                draft.write(Order.ROUTE, Patch(ref=_pod_ref(pod), patch={"metadata": difference}))
+        wanted, injected = _role_metadata(draft, one), injected_into(one.obj)
+        is_new = draft.new is not None and one.uid == draft.new.uid
+        own = as_written(one.obj, wanted=draft.settings.template.get("metadata") if is_new else None)["metadata"]
+        changes = difference(injected, wanted, own)
+        for pod in draft.snapshot.pods_of(one) if changes else ():
+            if _lacks(pod, changes):
+                draft.write(Order.ROUTE, Patch(ref=pod_ref(pod), patch={"metadata": changes}))
         if wanted != injected:
-            text = json.dumps(wanted, sort_keys=True, separators=(",", ":")) if wanted else None
-            patch = {"metadata": {"annotations": {EPHEMERAL_METADATA: text}}, "spec": {"template": {"metadata": difference}}}
+            patch = {"metadata": {"annotations": remembered(wanted, own)}, "spec": {"template": {"metadata": changes}}}
             draft.patch_replica_set(Order.GROW, one, patch)
 
 
@@ -49,17 +44,6 @@ def _role_metadata(draft: Draft, replica_set: ReplicaSet) -> Mapping[str, Any]:
     if draft.new is not None and replica_set.uid == draft.new.uid:
         return settings.stable_metadata if draft.is_first else settings.canary_metadata
     return {}
-
-
-def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the merge patch of labels and annotations that leads from one injection to the other."""
-    patch: dict[str, Any] = {}
-    for part in ("labels", "annotations"):
-        before, after = old.get(part) or {}, new.get(part) or {}
-        changes = {**{key: None for key in before if key not in after}, **after}
-        if changes:
-            patch[part] = changes
-    return patch
 
 
 def _lacks(pod: Object, difference: Mapping[str, Any]) -> bool:

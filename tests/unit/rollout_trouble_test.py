@@ -443,35 +443,7 @@ def test_a_restart_in_mid_update_replaces_pods_of_both_versions() -> None:
     assert (world.status()["phase"], world.weight(), world.sizes()) == ("Paused", 20, {"shop:1": 10, "shop:2": 2})
 
 
-# -- roles ---------------------------------------------------------------------------------------------------------------------
-
-
-def test_an_old_version_bears_no_role_and_an_aborted_one_keeps_its_own() -> None:
-    metadata: dict[str, Any] = {"canaryMetadata": {"labels": {"role": "canary"}}, "stableMetadata": {"labels": {"role": "stable"}}}
-    world = nginx_shop(STEPS, **metadata)
-    world.set_image("shop:2")
-    world.settle()
-    world.patch_status({"abort": True})
-    world.settle()
-    assert _roles(world) == {"shop:1": {"stable"}, "shop:2": {"canary"}}
-    world.patch_status({"promoteFull": True})
-    world.settle()
-    assert _roles(world) == {"shop:1": {None}, "shop:2": {"stable"}}
-
-
-def test_a_pod_born_between_the_marks_gets_its_role_too() -> None:
-    world = nginx_shop(STEPS, canaryMetadata={"labels": {"role": "canary"}}, stableMetadata={"labels": {"role": "stable"}})
-    pod = world.all(POD)[0]
-    world.edit(POD, name_of(pod), {"metadata": {"labels": {"role": None}}})
-    world.settle()
-    assert _roles(world) == {"shop:1": {"stable"}}
-
-
-def _roles(world: World) -> dict[str, set[str | None]]:
-    roles: dict[str, set[str | None]] = {}
-    for pod in world.all(POD):
-        roles.setdefault(pod["spec"]["containers"][0]["image"], set()).add(pod["metadata"]["labels"].get("role"))
-    return roles
+# -- leftovers ---------------------------------------------------------------------------------------------------------------
 
 
 def test_a_version_that_is_gone_leaves_no_deadline_on_its_replica_set() -> None:
