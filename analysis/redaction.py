@@ -6,19 +6,32 @@ Pure. Must not: store a secret beyond the measurement that needed it.
 from __future__ import annotations
 
 import base64
+import html
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 REDACTED = "*****"
 _LONGEST_IN_ANY_SPELLING = 512
-"""Longer secrets are looked for as they are and in base64 only; the pattern would become too large."""
+"""Longer secrets are looked for in the spellings of whole texts only; the pattern would become too large."""
+_LONGEST_ACROSS_LINES = 128
+"""Longer secrets are not found in base64 that is broken into lines."""
+_SHORTEST_WITHIN_BASE64 = 2
+"""One byte says too little to be told from chance in the midst of base64."""
+_BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_BASE64_SPELLINGS = {"+": (r"\+", "-", "%2b", " "), "/": ("/", "_", "%2f", r"\\/")}
+_ESCAPE = r"\\{1,4}"
+"""More than one where JSON is quoted in JSON."""
+_LINE_END = r"(?:\s|\\[rn])*"
 
 
 @dataclass(frozen=True, slots=True)
 class Redactor:
-    """Replaces secret values in texts, however they were quoted, percent-encoded or escaped on the way."""
+    """Replaces secret values in texts, however they were quoted, percent-encoded, escaped or put into base64 on the way."""
 
     _pattern: re.Pattern[str] | None = field(default=None, repr=False)
 
@@ -27,8 +40,9 @@ class Redactor:
         """Make a redactor for these values; blank ones are ignored."""
         forms = {form for secret in secrets for form in (secret, secret.strip(), " ".join(secret.split())) if form.strip()}
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        encoded = [re.escape(base64.b64encode(form.encode()).decode().rstrip("=")) for form in longest_first]
-        patterns = [*map(_any_spelling, longest_first), *encoded]
+        patterns = [*map(_any_spelling, longest_first)]
+        for form in longest_first:
+            patterns += dict.fromkeys(pattern for whole in _whole_spellings(form) for pattern in _within_base64(whole.encode()))
         return Redactor(re.compile("|".join(patterns), re.IGNORECASE)) if patterns else Redactor()
 
     @property
@@ -56,23 +70,65 @@ class Redactor:
         return value
 
 
+def _whole_spellings(secret: str) -> tuple[str, ...]:
+    """Return how a text is written into JSON, a query and a form, each once."""
+    encodable = secret.encode(errors="replace").decode()
+    spelled = (encodable, json.dumps(encodable)[1:-1], quote(encodable, safe=""), quote_plus(encodable))
+    return tuple(dict.fromkeys(spelled))
+
+
+def _within_base64(secret: bytes) -> Iterator[str]:
+    """Yield patterns of the bytes as base64 shows them, whatever comes before and after: `user:secret` hides no secret.
+
+    Three bytes become four characters, so there are three ways to begin. A character that holds bits of a neighbour too may be any
+    that holds ours.
+    """
+    if len(secret) < _SHORTEST_WITHIN_BASE64:
+        yield re.escape(base64.b64encode(secret).decode().rstrip("="))
+        return
+    gap = _LINE_END if len(secret) <= _LONGEST_ACROSS_LINES else ""
+    for before in range(3):
+        after = -(before + len(secret)) % 3
+        low, high = (base64.b64encode(fill * before + secret + fill * after).decode() for fill in (b"\x00", b"\xff"))
+        first, end = before * 8 // 6, -(-(before + len(secret)) * 8 // 6)
+        yield gap.join(_base64_character(low[at], high[at]) for at in range(first, end))
+
+
+def _base64_character(low: str, high: str) -> str:
+    """Return a pattern of the characters between these two, which differ in the bits that are not known."""
+    known, free = _BASE64.index(low), _BASE64.index(low) ^ _BASE64.index(high)
+    spellings = [
+        one for at, symbol in enumerate(_BASE64) if at & ~free == known for one in _BASE64_SPELLINGS.get(symbol, (symbol,))
+    ]
+    return spellings[0] if len(spellings) == 1 else f"(?:{'|'.join(spellings)})"
+
+
 def _any_spelling(secret: str) -> str:
-    """Return a pattern of the secret in which every character may stand as it is, percent-encoded or escaped."""
+    """Return a pattern of the secret in which every character may stand as it is, percent-encoded or escaped, even repeatedly."""
     if len(secret) > _LONGEST_IN_ANY_SPELLING:
-        return re.escape(secret)
-    return "".join(map(_character, secret))
+        return "|".join(map(re.escape, sorted({secret, *_whole_spellings(secret)}, key=lambda form: (-len(form), form))))
+    runs = ((character, len(list(run))) for character, run in groupby(secret))
+    return "".join(_backslashes(count) if character == "\\" else _character(character) * count for character, count in runs)
+
+
+def _backslashes(count: int) -> str:
+    """Return a pattern of so many of them, each perhaps escaped; one quantifier, for each its own would try for ever."""
+    return rf"(?:\\{{{count},{count + min(3 * count, 24)}}}|(?:%(?:25)*5c|{_ESCAPE}u005c){{{count}}})"
 
 
 def _character(character: str) -> str:
-    spellings = [re.escape(character), "".join(f"%{byte:02x}" for byte in character.encode(errors="surrogatepass"))]
+    spellings = [re.escape(character), "".join(f"%(?:25)*{byte:02x}" for byte in character.encode(errors="surrogatepass"))]
     units = character.encode("utf-16-be", errors="surrogatepass")
-    spellings.append("".join(rf"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2)))
+    spellings.append("".join(rf"{_ESCAPE}u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2)))
     if character == " ":
-        spellings.append(r"\+")
-    if character in "\"'\\/":
-        spellings.append(r"\\" + re.escape(character))
+        spellings += [r"\+", "%(?:25)*2b"]
+    if character in "\"'/":
+        spellings.append(_ESCAPE + character)
+    if character in "&<>\"'":
+        number = ord(character)
+        spellings += [html.escape(character), f"&#0*{number};", f"&#x0*{number:x};"]
     if escaped := {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}.get(character):
-        spellings.append(rf"\\{escaped}")
+        spellings.append(rf"{_ESCAPE}{escaped}")
     if not character.isprintable() or not character.isascii():
         spellings.append(re.escape(ascii(character)[1:-1]))
     return f"(?:{'|'.join(sorted(set(spellings), key=lambda one: (-len(one), one)))})"

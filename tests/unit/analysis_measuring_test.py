@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analysis.providers import served
 from analysis.providers.base import HttpRequest, HttpResponse
@@ -253,12 +255,26 @@ async def test_only_so_many_measurements_are_under_way_at_once() -> None:
         pytest.param("pass\n", "was pass", "was *****", id="without its line end"),
         pytest.param("pä", r"'p\xe4' p%C3%A4", "'*****' *****", id="beyond ASCII"),
         pytest.param("secret", "c2VjcmV0", "*****", id="in base64"),
+        pytest.param("hunter2hunter2", "Basic Ym9iOmh1bnRlcjJodW50ZXIy", "Basic Ym9iO*****", id="in base64 behind a user"),
+        pytest.param("a?>~b", "YT8-fmI YT8%2BfmI%3D", "***** *****%3D", id="in base64 that fits a URL"),
+        pytest.param("p w/", "OnArdyUyRg==", "O*****==", id="in the base64 of what a form would hold"),
+        pytest.param("sesame-open", r"c2VzYW1l\nLW9wZW4=", "*****=", id="in base64 over two lines"),
+        pytest.param("a&b", "a&amp;b a&#38;b", "***** *****", id="in HTML"),
+        pytest.param("a b", "k=a%2520b", "k=*****", id="percent-encoded twice"),
+        pytest.param('a"b', r'"{\"k\":\"a\\\"b\"}"', r'"{\"k\":\"*****\"}"', id="in JSON within JSON"),
         pytest.param("abc", "abcabc", "**********", id="twice"),
         pytest.param("", "nothing", "nothing", id="an empty one hides nothing"),
     ],
 )
 def test_a_secret_is_found_in_every_spelling(secret: str, text: str, shown: str) -> None:
     assert Redactor.of([secret]).text(text) == shown
+
+
+@given(before=st.binary(max_size=4), secret=st.text(min_size=2, max_size=12), after=st.binary(max_size=4), safe=st.booleans())
+def test_no_neighbour_makes_base64_show_a_secret(before: bytes, secret: str, after: bytes, safe: bool) -> None:
+    encode = base64.urlsafe_b64encode if safe else base64.b64encode
+    shown = Redactor.of([secret]).text(f"<{encode(before + secret.encode() + after).decode()}>")
+    assert not secret.strip() or "*****" in shown
 
 
 def test_the_longer_of_two_secrets_is_hidden_whole() -> None:
