@@ -73,6 +73,14 @@ def test_a_single_pod_is_restarted_without_an_outage_and_with_one_pod_more(spec:
     assert "rollouts/restart-surge" not in annotations_of(world.all(REPLICA_SET)[0])
 
 
+def test_pods_that_were_evicted_a_moment_ago_are_missed_though_no_counter_tells_yet() -> None:
+    world = plain_shop(10)
+    restart(world)
+    for _ in range(3):
+        world.reconcile()  # nobody but us is at work: the ReplicaSet still counts ten
+    assert sum(isinstance(write, Evict) for write in world.log) == 2, "25 % of ten, rounded down, may be unavailable"
+
+
 def test_the_pod_more_is_told_and_explained() -> None:
     world = plain_shop(1)
     [old] = restart(world)
