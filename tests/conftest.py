@@ -6,10 +6,13 @@ import asyncio
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sandbox.cluster import ControlPlane
 from sandbox.controlplane.programs import NoControlPlane, Programs, find
 
+settings.register_profile("on a busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("on a busy machine")
 OPTION, VARIABLE = "--control-plane", "ROLLOUTS_CONTROL_PLANE"
 
 

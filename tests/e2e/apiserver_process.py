@@ -39,7 +39,7 @@ class Process:
         """Stop it; return its exit code and what it complained of."""
         if self._process.poll() is None:
             self._process.send_signal(how)
-        _, complaints = self._process.communicate(timeout=20)
+        _, complaints = self._process.communicate(timeout=60)
         return self._process.returncode, complaints
 
     def start_kubectl(self, *words: str) -> subprocess.Popen[str]:

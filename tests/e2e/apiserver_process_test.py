@@ -22,7 +22,7 @@ CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 def ask(url: str, body: Any = None, *, method: str | None = None, token: str = "") -> Any:
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=20) as response:
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=60) as response:
         return json.loads(response.read())
 
 
@@ -57,7 +57,7 @@ def test_a_dropped_connection_is_dropped_for_real(server: Process) -> None:
 
 def test_a_watch_that_nobody_reads_any_more_ends_without_a_word(server: Process) -> None:
     ask(server.base + CONFIG_MAPS, {"metadata": {"name": "a"}})
-    with urllib.request.urlopen(server.base + CONFIG_MAPS + "?watch=true", timeout=20) as response:
+    with urllib.request.urlopen(server.base + CONFIG_MAPS + "?watch=true", timeout=60) as response:
         assert json.loads(response.readline())["type"] == "ADDED"
 
     for name in "bcd":

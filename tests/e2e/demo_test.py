@@ -40,7 +40,7 @@ def test_ctrl_c_in_the_middle_stops_everything(tmp_path: Path) -> None:
         assert any("ships shop:2" in line for line in running.stdout)
         processes = descendants(running.pid)
         running.send_signal(signal.SIGINT)
-        running.wait(10)
+        running.wait(60)
     assert running.returncode == 130
     eventually(lambda: not any(one.alive for one in processes), what="everything ends")
     assert not state.path.exists()

@@ -127,7 +127,7 @@ def test_ctrl_c_stops_a_sandbox_in_the_foreground(state: StateFolder) -> None:
         assert any("Ctrl-C" in line for line in running.stdout)
         processes, addresses = everything_of(state)
         running.send_signal(signal.SIGINT)
-        running.wait(10)
+        running.wait(60)
     assert running.returncode == 0
     assert_nothing_is_left(processes, addresses)
 
