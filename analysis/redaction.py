@@ -24,6 +24,8 @@ _SHORTEST_WITHIN_BASE64 = 2
 """One byte says too little to be told from chance in the midst of base64."""
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BASE64_SPELLINGS = {"+": (r"\+", "-", "%2b", " "), "/": ("/", "_", "%2f", r"\\/")}
+_LONGEST_SPELLING = 40
+"""Characters that one character of a secret may become."""
 _ESCAPE = r"\\{1,4}"
 """More than one where JSON is quoted in JSON."""
 _LINE_END = r"(?:\s|\\[rn])*"
@@ -34,16 +36,22 @@ class Redactor:
     """Replaces secret values in texts, however they were quoted, percent-encoded, escaped or put into base64 on the way."""
 
     _pattern: re.Pattern[str] | None = field(default=None, repr=False)
+    _secrets: tuple[str, ...] = field(default=(), repr=False)
+    _reach: int = 0
+    """No spelling of a secret is longer than this."""
 
     @staticmethod
     def of(secrets: Iterable[str]) -> Redactor:
         """Make a redactor for these values; blank ones are ignored."""
-        forms = {form for secret in secrets for form in (secret, secret.strip(), " ".join(secret.split())) if form.strip()}
+        known = tuple(dict.fromkeys(secrets))
+        forms = {form for secret in known for form in (secret, secret.strip(), " ".join(secret.split())) if form.strip()}
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         patterns = [*map(_any_spelling, longest_first)]
         for form in longest_first:
             patterns += dict.fromkeys(pattern for whole in _whole_spellings(form) for pattern in _within_base64(whole.encode()))
-        return Redactor(re.compile("|".join(patterns), re.IGNORECASE)) if patterns else Redactor()
+        if not patterns:
+            return Redactor()
+        return Redactor(re.compile("|".join(patterns), re.IGNORECASE), known, _LONGEST_SPELLING * len(longest_first[0]))
 
     @property
     def is_idle(self) -> bool:
@@ -53,6 +61,25 @@ class Redactor:
     def text(self, text: str) -> str:
         """Return the text with every secret replaced."""
         return self._pattern.sub(REDACTED, text) if self._pattern else text
+
+    def beginning(self, text: str, characters: int) -> str:
+        """Return that many characters of what `text` would return, without looking at more of it than that takes.
+
+        Cutting first would leave a part of a secret at the cut, which moves to the front as what comes before it is replaced.
+        """
+        if self._pattern is None:
+            return text[:characters]
+        shown: list[str] = []
+        left, at = characters, 0
+        while left > 0 and (match := self._pattern.search(text, at, at + left + self._reach)):
+            shown.append((text[at : match.start()] + REDACTED)[:left])
+            left, at = left - len(shown[-1]), match.end()
+        return "".join(shown) + text[at : at + left]
+
+    def knowing(self, secrets: Iterable[str]) -> Redactor:
+        """Return a redactor that hides these values too."""
+        added = tuple(secrets)
+        return Redactor.of((*self._secrets, *added)) if added else self
 
     def entries(self, entries: Mapping[str, str]) -> dict[str, str]:
         """Return the mapping with every secret in its keys and values replaced."""

@@ -19,9 +19,9 @@ from analysis.redaction import Redactor
 from analysis.run.phases import Phase
 from analysis.run.snapshot import Measure, Measured, Skipped, Unmeasurable
 
-_SEARCHED_BYTES = 1024 * 1024
-_SEARCHED_CHARACTERS = 64 * 1024
-"""Secrets are looked for in no more than this; what is stored is much shorter."""
+_READ_CHARACTERS = 1024 * 1024
+_SHOWN_CHARACTERS = 64 * 1024
+"""So much is left when secrets were replaced; what is stored is much shorter."""
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"})
 
 _PHASES = {
@@ -119,7 +119,7 @@ def conclude(prepared: Prepared, response: HttpResponse, *, now: datetime) -> Me
         phase, message = Phase(verdict.phase.value), _judging_error(prepared, sample, now) if verdict.message else ""
     return Measured(
         phase=phase,
-        value=prepared.redactor.text(_text_of(sample)),
+        value=prepared.redactor.beginning(str(sample.value) if sample.text is None else sample.text, _SHOWN_CHARACTERS),
         message=prepared.redactor.text(message),
         metadata=prepared.redactor.entries(sample.metadata),
         started_at=prepared.started_at,
@@ -141,7 +141,7 @@ def _reading_error(prepared: Prepared, response: HttpResponse, error: BadRespons
     """Return what could not be read, from an answer in which secrets were replaced before anything was cut off."""
     if prepared.redactor.is_idle:
         return str(error)
-    body = prepared.redactor.text(response.body[:_SEARCHED_BYTES].decode(errors="replace")).encode()
+    body = prepared.redactor.beginning(response.body.decode(errors="replace"), _READ_CHARACTERS).encode()
     headers = prepared.redactor.entries(response.headers)
     try:
         prepared.provider.parse(prepared.provider_spec, replace(response, body=body, headers=headers))
@@ -156,10 +156,6 @@ def _judging_error(prepared: Prepared, sample: Sample, now: datetime) -> str:
         return "could not evaluate a condition; its text is not shown because it holds a secret"
     verdict = _judge(prepared, sample, prepared.redactor.value(sample.value), now)
     return verdict.message or "could not evaluate a condition; its text is not shown because the result holds a secret"
-
-
-def _text_of(sample: Sample) -> str:
-    return (str(sample.value) if sample.text is None else sample.text)[:_SEARCHED_CHARACTERS]
 
 
 def failed(prepared: Prepared, message: str, *, now: datetime) -> Measured:

@@ -9,13 +9,12 @@ import asyncio
 import base64
 import binascii
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from analysis.arguments import secret_references
 from analysis.providers.base import HttpRequest, HttpResponse, Provider
-from analysis.redaction import Redactor
 from analysis.run.measuring import Prepared, conclude, failed, prepare
 from analysis.run.phases import Phase
 from analysis.run.snapshot import Measure, Measured, Skipped, Unmeasurable
@@ -92,10 +91,12 @@ class Measurer:
         try:
             response = await self.transport.send(prepared.request)
         except TransportError as error:
-            measured: Measured | Skipped = failed(prepared, str(error), now=self.clock.now())
-        else:
-            measured = conclude(prepared, response, now=self.clock.now())
-        return measured if isinstance(measured, Skipped) else _without(self.transport.known_secrets(), measured)
+            return failed(self._with_tokens(prepared), str(error), now=self.clock.now())
+        return conclude(self._with_tokens(prepared), response, now=self.clock.now())
+
+    def _with_tokens(self, prepared: Prepared) -> Prepared:
+        """Hide the access tokens too, which are known only when the request was sent."""
+        return replace(prepared, redactor=prepared.redactor.knowing(self.transport.known_secrets()))
 
     async def _read_secrets(self, measure: Measure) -> dict[str, str]:
         """Return the values of the secret arguments by argument name, read now from the run's namespace."""
@@ -118,13 +119,3 @@ def _decoded(secret: Mapping[str, Any], name: str, key: str) -> str:
         return base64.b64decode(encoded, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError, TypeError, ValueError):
         raise SecretMissing(f"key '{key}' of secret '{name}' is not text") from None
-
-
-def _without(secrets: Iterable[str], measured: Measured) -> Measured:
-    redactor = Redactor.of(secrets)
-    return replace(
-        measured,
-        value=redactor.text(measured.value),
-        message=redactor.text(measured.message),
-        metadata=redactor.entries(measured.metadata),
-    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.providers import served
@@ -218,6 +218,29 @@ async def test_a_secret_at_the_edge_of_what_is_shown_is_hidden_before_the_text_i
         assert "ses" not in measured.message.partition("the result is")[2]
 
 
+LONG = "".join(f"{number:04x}" for number in range(7000, 7425))
+"""1,700 characters, no piece of which comes twice."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "tokens"),
+    [
+        pytest.param(a_body(json.dumps({"t": LONG * 60})), (), id="in a value"),
+        pytest.param(a_body(json.dumps({"t": LONG * 60})), (LONG,), id="an access token in a value"),
+        pytest.param(a_body(LONG * 700, 500), (), id="in the text of an error"),
+        pytest.param(a_body(LONG * 700), (), id="in an answer that cannot be read"),
+    ],
+)
+async def test_a_long_secret_that_comes_often_is_hidden_where_the_text_is_cut_too(
+    answer: Callable[[HttpRequest], HttpResponse], tokens: tuple[str, ...]
+) -> None:
+    secrets = Secrets({"token": "other" if tokens else LONG})
+    measured = await a_measurement(Wire(answer, tokens=tokens), web(jsonPath="{$.t}"), TOKEN, secrets=secrets)
+    shown = measured.value + measured.message
+    assert "*****" in shown
+    assert not [at for at in range(0, len(LONG), 4) if LONG[at : at + 8] in shown]
+
+
 async def test_errors_are_logged_without_secrets(caplog: pytest.LogCaptureFixture) -> None:
     secrets = Secrets({"token": "sesame-open"})
     with caplog.at_level(logging.DEBUG):
@@ -270,6 +293,7 @@ def test_a_secret_is_found_in_every_spelling(secret: str, text: str, shown: str)
     assert Redactor.of([secret]).text(text) == shown
 
 
+@settings(deadline=None)
 @given(before=st.binary(max_size=4), secret=st.text(min_size=2, max_size=12), after=st.binary(max_size=4), safe=st.booleans())
 def test_no_neighbour_makes_base64_show_a_secret(before: bytes, secret: str, after: bytes, safe: bool) -> None:
     encode = base64.urlsafe_b64encode if safe else base64.b64encode
