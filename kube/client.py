@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import random as randomness
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from kube import requests
 from kube.answers import Listing, Transform, listing_of, object_of
 from kube.clock import Clock, SystemClock
+from kube.counting import NO_ANSWER, RequestCounts
 from kube.errors import Gone, NotFound, TooManyRequests, Unreachable, error_of
 from kube.kinds import Kind, ObjectRef
 from kube.objects import Object
@@ -43,6 +44,7 @@ class Client:
         self._manager = field_manager
         self._clock = clock or SystemClock()
         self._random = random or randomness.Random()
+        self.requests = RequestCounts()
         self.retries = 0
         """How often a request was sent again."""
 
@@ -81,7 +83,8 @@ class Client:
             if not token:
                 return Listing(items, listing.resource_version)
 
-    def watch(
+    @asynccontextmanager
+    async def watch(
         self,
         kind: Kind,
         namespace: str = "",
@@ -90,7 +93,7 @@ class Client:
         label_selector: str = "",
         server_timeout_seconds: int = 300,
         idle_seconds: float = 90.0,
-    ) -> AbstractAsyncContextManager[Stream]:
+    ) -> AsyncIterator[Stream]:
         """Open a stream of changes since a resource version, with bookmarks; the caller reads status and lines."""
         query = {
             "watch": "true",
@@ -100,7 +103,13 @@ class Client:
         }
         if label_selector:
             query["labelSelector"] = label_selector
-        return self._transport.stream(kind.path(namespace), query=query, idle_seconds=idle_seconds)
+        path, status = kind.path(namespace), NO_ANSWER
+        try:
+            async with self._transport.stream(path, query=query, idle_seconds=idle_seconds) as stream:
+                status = stream.status
+                yield stream
+        finally:
+            self.requests.note_watch(path, status)
 
     async def create(self, kind: Kind, body: Object, *, dry_run: bool = False) -> Object:
         """Create an object and return it as stored."""
@@ -169,9 +178,7 @@ class Client:
         for attempt in range(ATTEMPTS):
             last = attempt == ATTEMPTS - 1
             try:
-                response = await self._transport.request(
-                    request.method, request.path, query=request.query, headers=request.headers, body=request.body
-                )
+                response = await self._attempt(request)
             except Unreachable as error:
                 if last or (error.maybe_applied and not request.repeatable):
                     raise
@@ -186,6 +193,18 @@ class Client:
             self.retries += 1
             await self._clock.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
+
+    async def _attempt(self, request: Request) -> Response:
+        """Send a request once, and count it whatever becomes of it."""
+        began, status = self._clock.monotonic(), NO_ANSWER
+        try:
+            response = await self._transport.request(
+                request.method, request.path, query=request.query, headers=request.headers, body=request.body
+            )
+            status = response.status
+            return response
+        finally:
+            self.requests.note(request.method, request.path, status, seconds=self._clock.monotonic() - began)
 
     def _jittered(self, attempt: int) -> float:
         return float(0.1 * 2**attempt * self._random.uniform(0.5, 1.5))

@@ -22,6 +22,7 @@ from kube.executor import Executor, NotLeading, PlanOutdated
 from kube.expectations import PATIENCE_SECONDS
 from kube.informer import Informer
 from kube.kinds import Kind, ObjectRef
+from kube.metrics import Histogram
 from kube.objects import Key, Object, key_of, uid_of
 from kube.plan import Event, Observation, Plan
 from kube.queue import Priority, WorkQueue
@@ -33,6 +34,9 @@ OUTDATED_WAIT_SECONDS = 1.0
 NOT_LEADING_SECONDS = 2.0
 DRAIN_SECONDS = 10.0
 """How long writes that are on their way may take when the controller stops."""
+
+DURATIONS = (0.01, 0.15, 0.25, 0.5, 1.0)
+"""Bounds in seconds, as upstream's (spec/rollout.md 5.1)."""
 
 Reconcile: TypeAlias = Callable[[Key, Sequence[Observation], datetime], Plan | None]
 
@@ -107,6 +111,8 @@ class Controller:
         self.reconciles = 0
         self.errors = 0
         self.conflicts = 0
+        self.durations = Histogram(DURATIONS)
+        """How long a look at one object took, its writes included."""
         for watch in watches:
             executor.expectations.follow(watch.informer)
             watch.informer.on_change(self._handler(watch))
@@ -137,6 +143,16 @@ class Controller:
     def age_seconds(self) -> float:
         """Return the age of the oldest feed: what a probe should look at."""
         return max(watch.informer.age_seconds() for watch in self._watches)
+
+    @property
+    def root(self) -> Kind:
+        """The kind it looks after."""
+        return self._root
+
+    @property
+    def effects_running(self) -> int:
+        """How many effects are under way."""
+        return self._effects.running
 
     def _handler(self, watch: Watch) -> Callable[[Object | None, Object | None], None]:
         def changed(old: Object | None, new: Object | None) -> None:
@@ -185,6 +201,7 @@ class Controller:
             self.queue.add_after(key, PATIENCE_SECONDS + 0.1)  # the arrival itself comes sooner as a rule
             return
         self.reconciles += 1
+        began = self._clock.monotonic()
         try:
             await self._reconcile_once(key, root)
         except NotLeading:
@@ -201,6 +218,8 @@ class Controller:
             self.queue.retry(key)
         else:
             self.queue.forget(key)
+        finally:
+            self.durations.observe(self._clock.monotonic() - began)
 
     async def _reconcile_once(self, key: Key, root: Object) -> None:
         uid = uid_of(root)

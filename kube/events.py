@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,11 +86,14 @@ class EventRecorder:
         self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue(MOST_WAITING)
         self._posted: OrderedDict[tuple[ObjectRef, str, str], _Posted] = OrderedDict()
         self._allowances: OrderedDict[tuple[ObjectRef, bool], _Allowance] = OrderedDict()
+        self.recorded: Counter[tuple[str, bool, str]] = Counter()
+        """Events by kind of the object, whether they warn, and reason."""
         self.sent = 0
         self.dropped = 0
 
     def record(self, event: Event, *, uid: str = "") -> None:
         """Take an event about an object; too many about one object, or at once, are dropped and counted."""
+        self.recorded[(event.about.kind.name, event.warning, event.reason)] += 1
         if self._queue.full() or not self._allowed(event):
             self.dropped += 1
             return

@@ -158,7 +158,7 @@ class Elector:
 
     def guard(self) -> bool:
         """Tell whether this replica may write now; false at the latest before another one may."""
-        return self._left_seconds() > 0
+        return self.left_seconds() > 0
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Wait for the lease, lead while it can be renewed, and give it back.
@@ -199,7 +199,7 @@ class Elector:
         finally:
             self.leading = False
 
-    def _left_seconds(self) -> float:
+    def left_seconds(self) -> float:
         """For how long this replica may still write."""
         return self._renewed_at + self._times.renew - self._clock.monotonic()
 
@@ -226,10 +226,10 @@ class Elector:
         """Renew until that fails for too long."""
         while True:
             pause = self._times.retry * self._random.uniform(0.9, 1.1)
-            await self._clock.sleep(min(pause, max(self._left_seconds(), 0)))
+            await self._clock.sleep(min(pause, max(self.left_seconds(), 0)))
             if not self.guard():  # asked again after every wait: who was frozen in it must not even renew
                 break
-            if not await self._try(within=self._left_seconds()) and self.leader not in ("", self._identity):
+            if not await self._try(within=self.left_seconds()) and self.leader not in ("", self._identity):
                 break
         self._renewed_at = float("-inf")
         if self.leader in ("", self._identity):
@@ -295,7 +295,7 @@ class Elector:
 
     async def _release(self) -> None:
         """Give the lease back, so that the next replica need not wait for it to run out."""
-        left, self._renewed_at = self._left_seconds(), float("-inf")
+        left, self._renewed_at = self.left_seconds(), float("-inf")
         if left <= 0:
             return
         try:

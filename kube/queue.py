@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 from kube.clock import Clock
+from kube.metrics import Histogram
 
 FIRST_WAIT_SECONDS = 0.005
 LONGEST_WAIT_SECONDS = 1000.0
@@ -49,8 +50,8 @@ class WorkQueue(Generic[K]):
         self.closed = False
         self.added = 0
         self.retries = 0
-        self.waited_seconds = 0.0
-        """How long keys waited for a worker, all together."""
+        self.waits = Histogram()
+        """How long keys waited for a worker."""
 
     def add(self, key: K, priority: Priority = Priority.LIVE) -> None:
         """Ask for work on a key; asking again before it starts changes nothing but a lower priority."""
@@ -146,7 +147,7 @@ class WorkQueue(Generic[K]):
         for priority in waiting:
             self._passed_over[priority] = 0 if priority is turn else self._passed_over[priority] + 1
         key = next(iter(self._waiting[turn]))
-        self.waited_seconds += self._clock.monotonic() - self._waiting[turn].pop(key)
+        self.waits.observe(self._clock.monotonic() - self._waiting[turn].pop(key))
         self._processing.add(key)
         return key
 

@@ -11,6 +11,7 @@ from typing import Any
 from kube.health import WEDGED_SECONDS, Health, Pulse
 from kube.leases import Elector
 from rollouts.manager import Manager
+from rollouts.metrics import exposition
 
 UNHEARD_SECONDS = 180.0
 """A feed that is well is heard at least every two minutes (kube/informer.py)."""
@@ -44,7 +45,7 @@ class Vitals:
 
     def metrics(self) -> str:
         """Return everything that is counted, as Prometheus reads it."""
-        return ""
+        return exposition(self.manager, pulse=self.pulse, elector=self.elector)
 
     def _role(self) -> dict[str, Any]:
         if self.elector is None:
