@@ -5,6 +5,7 @@ Pure. Must not: know a status or a measurement.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +20,7 @@ from crds.durations import parse_duration
 
 DEFAULT_CONSECUTIVE_ERROR_LIMIT = 4
 DEFAULT_RETENTION = 10
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +103,17 @@ def read_number(spec: Mapping[str, Any], field: str, *, default: int = 0) -> int
     Raises:
         InvalidAnalysis: it is neither a whole number nor the text of one.
     """
-    value = spec.get(field)
-    if value is None or value == "":
-        return default
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise InvalidAnalysis(f"{field} is '{value}'; it must be a whole number") from None
+    match spec.get(field):
+        case None | "":
+            return default
+        case int(value) if not isinstance(value, bool):
+            return value
+        case float(value) if value.is_integer():
+            return int(value)
+        case str(text) if _WHOLE_NUMBER.fullmatch(text):
+            return int(text)
+        case other:
+            raise InvalidAnalysis(f"{field} is '{str(other)[:40]}'; it must be a whole number")
 
 
 def _duration(spec: Mapping[str, Any], field: str) -> timedelta | None:

@@ -30,6 +30,12 @@ from tests.analysis_runs import Driver, a_metric, a_run
             id="a plugin",
         ),
         pytest.param(a_run({"name": "a", "provider": {"oracle": {}}}), "provider oracle is not known", id="an unknown provider"),
+        pytest.param(
+            a_run(a_metric(count=2.9, interval="1m")), "count is '2.9'; it must be a whole number", id="a part of a count"
+        ),
+        pytest.param(a_run(a_metric(count=True)), "count is 'True'; it must be a whole number", id="a count that is a yes"),
+        pytest.param(a_run(a_metric(failureLimit="1_0")), "failureLimit is '1_0'; it must be", id="digits grouped as in Python"),
+        pytest.param(a_run(a_metric(count="9" * 5000)), "it must be a whole number", id="a count without end"),
         pytest.param(a_run(a_metric(count=2)), "interval must be specified when count > 1", id="a count without interval"),
         pytest.param(
             a_run(a_metric(count=1, failureLimit=2)),
