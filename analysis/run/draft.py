@@ -20,6 +20,9 @@ from kube.plan import Observation
 ERROR_RETRY = timedelta(seconds=10)
 """After an Error, whatever the interval says; and between measurements of a metric without an interval."""
 
+SHORTEST_INTERVAL = timedelta(seconds=1)
+"""Stored times have whole seconds; with a shorter interval measurements would follow each other without a pause."""
+
 
 def due_at(metric: Metric, result: Result | None, started_at: datetime) -> datetime:
     """Return when the metric's next measurement is due (spec/analysis.md 1.4)."""
@@ -27,7 +30,7 @@ def due_at(metric: Metric, result: Result | None, started_at: datetime) -> datet
     if result is None or finished_at is None:
         return started_at + metric.initial_delay
     erred = result.counters.consecutive_error > 0 and finished_at != result.skips[1]
-    return finished_at + (ERROR_RETRY if erred or metric.interval is None else metric.interval)
+    return finished_at + (ERROR_RETRY if erred or metric.interval is None else max(metric.interval, SHORTEST_INTERVAL))
 
 
 @dataclass(slots=True, kw_only=True)

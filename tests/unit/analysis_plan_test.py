@@ -78,6 +78,10 @@ def test_a_metric_without_count_and_interval_is_measured_once() -> None:
         pytest.param(a_metric(interval="5m", count=2, initialDelay="1m"), says(), [60, 360], id="initial delay, then interval"),
         pytest.param(a_metric(interval="5m", count=2), says(E), [0, 10, 310], id="10 s after an error, whatever the interval"),
         pytest.param(a_metric(interval="2s", count=2), says(E), [0, 10, 12], id="10 s after an error even if the interval is less"),
+        pytest.param(a_metric(interval="0s", count=3), says(), [0, 1, 2], id="at most one in a second, with an interval of 0 too"),
+        pytest.param(
+            a_metric(interval="1ns", count=3), says(), [0, 1, 2], id="at most one in a second, however short the interval"
+        ),
         pytest.param(a_metric(), says(E, E), [0, 10, 20], id="errors of a single measurement are retried"),
         pytest.param(a_metric(count="2", interval="1h"), says(), [0, 3600], id="a count may be a text"),
     ],
