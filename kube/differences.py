@@ -35,6 +35,18 @@ def merge_patch(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[s
     return patch
 
 
+def is_applied(current: Mapping[str, Any], patch: Mapping[str, Any]) -> bool:
+    """Tell whether a merge patch would change nothing."""
+    for name, value in patch.items():
+        old = current.get(name)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            if not is_applied(old, value):
+                return False
+        elif not same(old, without_nulls(value) if isinstance(value, Mapping) else value):
+            return False
+    return True
+
+
 def same(one: Any, other: Any) -> bool:
     """Compare JSON values; unlike Python, true is not 1."""
     if isinstance(one, bool) is not isinstance(other, bool):

@@ -234,7 +234,11 @@ class Executor:
         self._due_since.pop(uid, None)
 
     async def _patch_status(self, run: _Run, patch: dict[str, Any]) -> Object:
-        """Patch the status where the kind keeps it: its subresource, or the object itself."""
+        """Patch the status where the kind keeps it: its subresource, or the object itself.
+
+        A "not found" is believed only when the object then takes the status: servers and proxies say so in passing, and an object
+        with the subresource answers that all is well while it ignores the status.
+        """
         kind, uid = run.ref.kind, uid_of(run.root)
         version = run.root_version if replaces_a_list(patch) else None
         if kind not in self._without_status:
@@ -243,5 +247,8 @@ class Executor:
             except NotFound:
                 pass  # no such subresource, or no such object: the object itself will tell
         answer = await self._client.patch(run.ref, patch, uid=uid, version=version)
+        if (answer.get("status") or {}) == (run.root.get("status") or {}):
+            self._without_status.discard(kind)
+            raise PlanOutdated(f"the status of {run.ref} was not taken")
         self._without_status.add(kind)
         return answer

@@ -123,7 +123,12 @@ class Cluster:
         return self.client.get(ROLLOUT, self.namespace, name)
 
     def change(self, ref: ObjectRef, change: Change) -> None:
-        """Send a change; where the server knows no status subresource, send all of it to the object."""
+        """Send a change; where the server knows no status subresource, send all of it to the object.
+
+        Raises:
+            ApiError: it was refused, or the object takes no status and the subresource is not found either.
+        """
+        from kube.differences import is_applied
         from kube.errors import NotFound
 
         spec = change.spec
@@ -131,7 +136,9 @@ class Cluster:
             try:
                 self.client.patch(ref, change.status, subresource="status")
             except NotFound:
-                spec = change.unified
+                if change.unified is None or is_applied(self.client.patch(ref, change.unified), change.unified):
+                    return
+                self.client.patch(ref, change.status, subresource="status")  # it is there: the answer before was wrong
         if spec is not None:
             self.client.patch(ref, spec)
 

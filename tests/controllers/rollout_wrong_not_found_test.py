@@ -83,6 +83,18 @@ async def test_services_keep_their_versions_while_no_rollouts_are_listed(at_star
         assert (await cluster.status())["phase"] == "Paused"
 
 
+async def test_an_update_goes_on_after_one_wrong_answer_to_a_status() -> None:
+    async with running() as cluster:
+        await paused_with_a_canary(cluster)
+        transport = Forgetful(cluster.server, method="PATCH", ending="/rollouts/shop/status", times=0)
+        await restart(cluster, transport)
+        await cluster.settled()
+        transport.left = 1
+        await cluster.set_image("shop:3")
+        await cluster.phase("Paused", seconds=60)
+        assert not transport.left
+
+
 async def test_a_service_of_another_controllers_rollout_keeps_its_version() -> None:
     async with running() as cluster:
         await paused_with_a_canary(cluster)

@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from kube_cluster import GADGET, Cluster, child, cluster, ref
+from kube_cluster import GADGET, Cluster, child, cluster, definition, ref
 from kube_fakes import WIDGET
 
-from kube.differences import merge_patch
+from kube.differences import is_applied, merge_patch
 from kube.errors import ApiError, NotFound, ServerError
 from kube.executor import NameTaken, NotLeading, Outcome, PlanOutdated
-from kube.kinds import CONFIG_MAP, POD, POD_DISRUPTION_BUDGET, ObjectRef
+from kube.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, POD, POD_DISRUPTION_BUDGET, ObjectRef
 from kube.objects import Object, uid_of, version_of
 from kube.plan import Delete, Event, Evict, Patch, Plan, Stage, Write
 from sandbox.apiserver.faults import Fault
@@ -190,6 +190,34 @@ async def test_a_kind_without_a_status_subresource_has_its_status_in_the_object_
         assert (await scene.get(kind=GADGET))["status"] == {"phase": "Two"}
         assert scene.writes("PATCH", "/status") == 1
         assert scene.writes("PATCH") == 3
+
+
+async def test_a_kind_that_gets_the_status_subresource_later_has_its_status_there() -> None:
+    async with cluster() as scene:
+        await scene.executor.execute(await scene.widget(kind=GADGET), Plan(status={"n": 1}), kind=GADGET)
+        versions = definition(GADGET, status=True)["spec"]["versions"]
+        address = ObjectRef(CUSTOM_RESOURCE_DEFINITION, "", f"{GADGET.plural}.{GADGET.group}")
+        await scene.user.patch(address, {"spec": {"versions": versions}})
+        await asyncio.sleep(0.1)
+        with pytest.raises(PlanOutdated, match="was not taken"):
+            await scene.executor.execute(await scene.get(kind=GADGET), Plan(status={"n": 2}), kind=GADGET)
+        await scene.executor.execute(await scene.get(kind=GADGET), Plan(status={"n": 2}), kind=GADGET)
+        assert (await scene.get(kind=GADGET))["status"] == {"n": 2}
+
+
+@pytest.mark.parametrize(
+    ("current", "patch", "applied"),
+    [
+        pytest.param({"a": {"b": 1, "c": 2}}, {"a": {"b": 1}}, True, id="what is named is there"),
+        pytest.param({"a": {"b": 2}}, {"a": {"b": 1}}, False, id="another value"),
+        pytest.param({}, {"a": {"b": 1}}, False, id="not there"),
+        pytest.param({}, {"a": None}, True, id="absent as wanted"),
+        pytest.param({"a": 1}, {"a": None}, False, id="still there"),
+        pytest.param({"a": 1}, {"a": True}, False, id="one is not true"),
+    ],
+)
+def test_a_patch_is_applied_when_it_would_change_nothing(current: Any, patch: Any, *, applied: bool) -> None:
+    assert is_applied(current, patch) is applied
 
 
 async def test_a_status_that_may_wait_is_written_when_its_time_has_come() -> None:
