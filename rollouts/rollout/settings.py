@@ -1,6 +1,7 @@
 """The spec of a Rollout with every default resolved: what the plan reads (spec/rollout.md 1.1).
 
-Built only from specs that passed validation. Defaults are applied here at read time and never written back. Must not: judge.
+Built only from specs that passed validation. Defaults are applied here at read time and not written back, but for `replicas`, which
+autoscalers read from the spec (revisions.py). Must not: judge.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Settings:
     progress_deadline: timedelta
     progress_deadline_abort: bool
     restart_at: datetime | None
+    """Before which moment no pod may be born, to the second: Kubernetes notes births no finer."""
     rollback_window: int
     successful_runs: int
     unsuccessful_runs: int
@@ -97,7 +99,7 @@ class Settings:
             paused=bool(spec.get("paused")),
             progress_deadline=timedelta(seconds=or_default(spec.get("progressDeadlineSeconds"), DEFAULT_PROGRESS_DEADLINE_SECONDS)),
             progress_deadline_abort=bool(spec.get("progressDeadlineAbort")),
-            restart_at=parse_time(spec.get("restartAt")),
+            restart_at=restart_time(spec),
             rollback_window=(spec.get("rollbackWindow") or {}).get("revisions") or 0,
             successful_runs=or_default((spec.get("analysis") or {}).get("successfulRunHistoryLimit"), 5),
             unsuccessful_runs=or_default((spec.get("analysis") or {}).get("unsuccessfulRunHistoryLimit"), 5),
@@ -122,6 +124,12 @@ class Settings:
             min_pods=canary.get("minPodsPerReplicaSet") or 0,
             threshold=_threshold(canary.get("replicaProgressThreshold")),
         )
+
+
+def restart_time(spec: Mapping[str, Any]) -> datetime | None:
+    """Return when a restart is asked for, as `status.restartedAt` will say that it was done: in whole seconds."""
+    asked = parse_time(spec.get("restartAt"))
+    return asked.replace(microsecond=0) if asked else None
 
 
 def or_default(value: Any, default: Any) -> Any:

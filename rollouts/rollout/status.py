@@ -16,6 +16,7 @@ from rollouts.engine.steps import kind_of
 from rollouts.rollout.draft import Draft
 from rollouts.rollout.progress import BACKGROUND_RUN, BAD_VERDICTS, FAILED, STEP_RUN, abort_for_deadline
 from rollouts.rollout.retries import outlook
+from rollouts.rollout.settings import restart_time
 from rollouts.rollout.snapshot import ready_since, restarts_of
 
 PROGRESS_FIELDS = ("currentStepIndex", "stableRS", "currentStepHash", "currentPodHash")
@@ -243,7 +244,7 @@ def phase_of(rollout: Mapping[str, Any], status: Mapping[str, Any], *, routed: b
         return "Paused", "manually paused"
     if pauses := status.get("pauseConditions"):
         return "Paused", _pause_message(pauses, status)
-    if (asked := spec.get("restartAt")) and parse_time(asked) != parse_time(status.get("restartedAt")):
+    if (asked := restart_time(spec)) and asked != parse_time(status.get("restartedAt")):
         return "Progressing", "rollout is restarting"
     return _phase_by_counts(spec, status, routed=routed)
 

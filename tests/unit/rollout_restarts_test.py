@@ -215,3 +215,14 @@ def test_killed_between_any_two_writes_a_restart_ends_the_same() -> None:
     world.settle()
     assert not before & {name_of(pod) for pod in world.all(POD)}
     assert (len(world.all(POD)), world.status()["phase"]) == (1, "Healthy")
+
+
+@pytest.mark.parametrize("fraction", [".500Z", ".999999Z", ".5+00:00"])
+def test_a_restart_asked_for_at_a_part_of_a_second_ends(fraction: str) -> None:
+    world = plain_shop(2)
+    before = {name_of(pod) for pod in world.all(POD)}
+    world.now += timedelta(minutes=5)
+    world.edit(ROLLOUT, "shop", {"spec": {"restartAt": f"{world.now:%Y-%m-%dT%H:%M:%S}{fraction}"}})
+    world.wait(300)
+    assert not before & {name_of(pod) for pod in world.all(POD)}
+    assert (world.status()["phase"], world.status()["message"]) == ("Healthy", "")
