@@ -19,6 +19,8 @@ from routers.shape import annotations_in, both_services, canary_strategy, mappin
 
 DEFAULT_PREFIX = "nginx.ingress.kubernetes.io"
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+RECORD = "rollouts/ingress-annotations"
+"""On the canary Ingress: which annotations that steer nobody came from the spec, so that they go when they are taken out of it."""
 LONGEST_NAME = 253
 FIELD = "spec.strategy.canary.trafficRouting.nginx"
 
@@ -170,10 +172,17 @@ def _annotations(spec: RoutingSpec, split: Split, stable: Object) -> dict[str, s
     for key, value in _named(spec, "additionalIngressAnnotations").items():
         wanted[key if key.startswith(prefix) else f"{prefix}/{key}"] = value
     wanted |= _named(spec, "canaryIngressAnnotations")
+    if recorded := sorted(key for key in wanted if key != CLASS_ANNOTATION and not _steers(key, (prefix,))):
+        wanted[RECORD] = ",".join(recorded)
     wanted |= {f"{prefix}/canary": "true", f"{prefix}/canary-weight": str(split.canary)}
     if split.total != 100 or mapping(canary_strategy(spec).get("trafficRouting")).get("maxTrafficWeight") is not None:
         wanted[f"{prefix}/canary-weight-total"] = str(split.total)
     return wanted
+
+
+def _steers(key: str, prefixes: Iterable[str]) -> bool:
+    """Tell whether an annotation decides which users reach the canary: by weight, header or cookie."""
+    return any(key == f"{prefix}/canary" or key.startswith(f"{prefix}/canary-") for prefix in prefixes)
 
 
 def _named(spec: RoutingSpec, field: str) -> dict[str, str]:
@@ -233,11 +242,16 @@ def _write(spec: RoutingSpec, wanted: dict[str, Any], current: Object | None) ->
 
 
 def _changed_annotations(spec: RoutingSpec, wanted: Mapping[str, str], current: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return what differs; None for what was ours and is wanted no more, since users would go on to be steered by it."""
     changed: dict[str, str | None] = {key: value for key, value in wanted.items() if current.get(key) != value}
-    total = f"{_prefix(spec)}/canary-weight-total"
-    if total in current and total not in wanted:
-        changed[total] = None  # `maxTrafficWeight` was taken out of the spec: the weight is out of 100 again
-    return changed
+    return changed | dict.fromkeys((key for key in current if key not in wanted and _was_ours(spec, key, current)), None)
+
+
+def _was_ours(spec: RoutingSpec, key: str, current: Mapping[str, Any]) -> bool:
+    """Tell whether an annotation of a canary Ingress that we control came from us: all that steer do, of earlier prefixes too."""
+    earlier = (name.removesuffix("/canary") for name, value in current.items() if name.endswith("/canary") and value == "true")
+    recorded = (RECORD, *text(current.get(RECORD)).split(","))
+    return key == CLASS_ANNOTATION or key in recorded or _steers(key, (_prefix(spec), *earlier))
 
 
 def _weight_of(spec: RoutingSpec, ingress: Object | None) -> Split | None:

@@ -112,6 +112,53 @@ def test_the_total_is_written_when_the_spec_has_one_and_goes_when_it_is_taken_ou
     assert f"{P}/canary-weight-total" not in objects.by_ref[CANARY]["metadata"]["annotations"]
 
 
+@pytest.mark.parametrize(
+    ("config", "keys"),
+    [
+        pytest.param(
+            {"additionalIngressAnnotations": {"canary-by-header": "x-beta", "canary-by-header-value": "yes"}},
+            [f"{P}/canary-by-header", f"{P}/canary-by-header-value"],
+            id="a header that steered users",
+        ),
+        pytest.param({"additionalIngressAnnotations": {"affinity": "cookie"}}, [f"{P}/affinity"], id="one that steered nobody"),
+        pytest.param(
+            {"canaryIngressAnnotations": {"example/note": "ours", f"{P}/canary-by-cookie": "beta"}},
+            ["example/note", f"{P}/canary-by-cookie"],
+            id="verbatim ones",
+        ),
+        pytest.param(
+            {"annotationPrefix": "own.example", "additionalIngressAnnotations": {"canary-by-cookie": "beta"}},
+            ["own.example/canary", "own.example/canary-weight", "own.example/canary-by-cookie"],
+            id="all of another prefix",
+        ),
+    ],
+)
+@pytest.mark.parametrize("weight", [0, 30])
+def test_annotations_that_are_taken_out_of_the_spec_go_and_those_of_others_stay(
+    config: dict[str, Any], keys: list[str], weight: int
+) -> None:
+    noted = Patch(ref=CANARY, patch={"metadata": {"annotations": {"example/mine": "stays", f"{P}/proxy-body-size": "8m"}}})
+    objects = applied(steered(Split(canary=weight), config=WEB | config), [noted])
+    before = dict(objects.by_ref[CANARY]["metadata"]["annotations"])
+    assert set(keys) <= set(before)
+    objects = applied(objects, Nginx().desired(spec_for(WEB), Split(canary=weight), objects))
+    assert objects.by_ref[CANARY]["metadata"]["annotations"] == {
+        f"{P}/canary": "true",
+        f"{P}/canary-weight": str(weight),
+        "example/mine": "stays",
+        f"{P}/proxy-body-size": "8m",
+    }
+    assert Nginx().desired(spec_for(WEB), Split(canary=weight), objects) == []
+
+
+def test_the_class_annotation_goes_when_the_stable_ingress_has_it_no_more() -> None:
+    objects = steered(Split(canary=5), ingress(annotations={"kubernetes.io/ingress.class": "inner"}))
+    stable = ObjectRef(INGRESS, "demo", "web")
+    objects = applied(objects, [Patch(ref=stable, patch={"metadata": {"annotations": None}})])
+    objects = applied(objects, Nginx().desired(spec_for(WEB), Split(canary=5), objects))
+    assert "kubernetes.io/ingress.class" not in objects.by_ref[CANARY]["metadata"]["annotations"]
+
+
 def test_a_changed_stable_ingress_changes_the_canarys_rules() -> None:
     objects = steered(Split(canary=5))
     stable = ObjectRef(INGRESS, "demo", "web")
