@@ -18,7 +18,7 @@ from kube.config import load
 from kube.errors import Unauthorized
 from kube.kinds import POD
 from kube.quick import QuickClient
-from sandbox.cluster import Cluster, Options, StateFolder, sandbox_cluster
+from sandbox.cluster import Cluster, ControlPlane, Options, StateFolder, sandbox_cluster
 from sandbox.cluster.processes import Identity
 
 rollouts = Tool.rollouts()
@@ -32,12 +32,13 @@ def state(tmp_path: Path) -> Iterator[StateFolder]:
     rollouts("sandbox", "down", "--state", str(found.path))
 
 
-def up(state: StateFolder, *options: str) -> str:
-    return rollouts("sandbox", "up", "--detach", "--prometheus", "none", "--state", str(state.path), *options)
+def up(state: StateFolder, on: ControlPlane = ControlPlane.EMBEDDED) -> str:
+    options = ("--prometheus", "none", "--control-plane", on.value, "--state", str(state.path))
+    return rollouts("sandbox", "up", "--detach", *options)
 
 
 def listens(address: str) -> bool:
-    host, _, port = address.removeprefix("http://").partition(":")
+    host, _, port = address.rpartition("//")[2].partition(":")
     with socket.socket() as probe:
         return probe.connect_ex((host, int(port))) == 0
 
@@ -53,13 +54,14 @@ def assert_nothing_is_left(processes: list[Identity], addresses: list[str]) -> N
     assert [one for one in addresses if listens(one)] == []
 
 
-def test_up_says_what_runs_where_and_how_to_use_it_and_status_shows_it(state: StateFolder) -> None:
-    text = up(state)
+def test_up_says_what_runs_where_and_how_to_use_it_and_status_shows_it(state: StateFolder, control_plane: ControlPlane) -> None:
+    text = up(state, control_plane)
     record = state.running()
     table = rollouts("sandbox", "status", "--state", str(state.path)).partition("\n\n")[0]
     rows = [line.split() for line in table.splitlines()]
     assert rows[0] == ["PART", "PID", "ADDRESS", "READY", "RESTARTS", "AGE"]
-    assert {row[0]: row[3] for row in rows[1:]} == {"apiserver": "yes", "node": "yes", "gateway": "yes"}
+    more = ("etcd", "controller-manager") if control_plane is ControlPlane.REAL else ()
+    assert {row[0]: row[3] for row in rows[1:]} == dict.fromkeys(("apiserver", "node", "gateway", *more), "yes")
     for word in (
         record.server,
         record.ingress,
@@ -70,8 +72,8 @@ def test_up_says_what_runs_where_and_how_to_use_it_and_status_shows_it(state: St
         assert word in text
 
 
-def test_down_leaves_no_process_no_open_port_and_no_file(state: StateFolder) -> None:
-    up(state)
+def test_down_leaves_no_process_no_open_port_and_no_file(state: StateFolder, control_plane: ControlPlane) -> None:
+    up(state, control_plane)
     processes, addresses = everything_of(state)
     assert len(processes) > 4
     assert all(listens(one) for one in addresses)
@@ -92,8 +94,8 @@ def test_down_cleans_up_after_a_crash(state: StateFolder, victim: str) -> None:
     assert_nothing_is_left(processes, addresses)
 
 
-def test_nothing_survives_a_killed_supervisor(state: StateFolder) -> None:
-    up(state)
+def test_nothing_survives_a_killed_supervisor(state: StateFolder, control_plane: ControlPlane) -> None:
+    up(state, control_plane)
     processes, addresses = everything_of(state)
     state.running().supervisor.send(signal.SIGKILL)
     eventually(lambda: not any(one.alive for one in processes), what="everything ends with the supervisor")
