@@ -24,7 +24,7 @@ from rollouts.cli.model import (
 )
 from rollouts.cli.phases import PHASE_ICONS, client_phase
 from rollouts.cli.pods import pod_info, replica_set_status
-from rollouts.engine.names import POD_TEMPLATE_HASH, REVISION, SCALE_DOWN_DEADLINE
+from rollouts.engine.names import POD_TEMPLATE_HASH, SCALE_DOWN_DEADLINE, revision_of
 
 ANALYSIS_ICONS: Mapping[str, Icon] = {
     "Successful": Icon.OK,
@@ -123,12 +123,6 @@ def _replica_set(replica_set: Object, rollout: Object, pods: Sequence[Object], n
         available=int(counters.get("availableReplicas") or 0),
         pods=tuple(pod_info(pod, now) for pod in _by_age(pods) if is_controlled_by(pod, uid)),
     )
-
-
-def revision_of(obj: Object) -> int:
-    """Return the revision that an object carries; 0 when it carries none."""
-    text = str(annotations_of(obj).get(REVISION, ""))
-    return int(text) if text.isdecimal() else 0
 
 
 def _tags(pod_hash: str, rollout: Object) -> tuple[Tag, ...]:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kube.kinds import DEPLOYMENT, REPLICA_SET, ROLLOUT, Kind, ObjectRef
-from kube.objects import Object, annotations_of, is_controlled_by, name_of, namespace_of, uid_of
+from kube.objects import Object, is_controlled_by, name_of, namespace_of, uid_of
 from rollouts.cli.patches import Refused
 from rollouts.engine.injection import as_written
-from rollouts.engine.names import POD_TEMPLATE_HASH, REVISION
+from rollouts.engine.names import POD_TEMPLATE_HASH, revision_of
 from rollouts.engine.templates import means_the_same, without_injected
 
 POD_TEMPLATE = Kind("", "v1", "PodTemplate", "podtemplates")
@@ -106,7 +106,7 @@ def undo_template(rollout: Object, current: Mapping[str, Any], replica_sets: Ite
         AlreadyThere: it is the current template.
     """
     owned = [one for one in replica_sets if is_controlled_by(one, uid_of(rollout))]
-    by_revision = {_revision_of(one): one for one in owned if _revision_of(one)}
+    by_revision = {revision_of(one): one for one in owned if revision_of(one)}
     wanted = revision or _previous(name_of(rollout), by_revision)
     if wanted not in by_revision:
         raise Refused(f"unable to find specified revision {wanted} in history")
@@ -123,11 +123,6 @@ def _previous(rollout: str, by_revision: Mapping[int, Object]) -> int:
     if len(revisions) < 2:
         raise Refused(f'no rollout history found for rollout "{rollout}": revision {revisions[0]} is the only one')
     return revisions[-2]
-
-
-def _revision_of(replica_set: Object) -> int:
-    text = annotations_of(replica_set).get(REVISION, "")
-    return int(text) if text.isdecimal() else 0
 
 
 def _as_written(replica_set: Object) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kube.objects import Object, annotations_of
+
 POD_TEMPLATE_HASH = "rollouts-pod-template-hash"
 REVISION = "rollout.argoproj.io/revision"
 REVISION_HISTORY = "rollout.argoproj.io/revision-history"
@@ -19,6 +21,14 @@ RETRIES = "rollouts/retries"
 """On a ReplicaSet: how often its revision was tried again by itself, and which abort that answered."""
 ROLLOUT_TYPE = "rollout-type"
 STEP_INDEX = "step-index"
+_LONGEST_REVISION = 18
+"""Digits; anybody may write an annotation."""
+
+
+def revision_of(obj: Object) -> int:
+    """Read the revision number of a Rollout, a ReplicaSet or an AnalysisRun; 0 when it has none that makes sense."""
+    text = annotations_of(obj).get(REVISION, "")
+    return int(text) if text.isdecimal() and len(text) <= _LONGEST_REVISION else 0
 
 
 def replica_set_name(rollout: str, pod_hash: str) -> str:

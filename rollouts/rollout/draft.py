@@ -6,13 +6,13 @@ Owns the order in which kinds of writes go out. Must not: decide anything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Self
 
 from kube.kinds import REPLICA_SET, ROLLOUT, ObjectRef
-from kube.objects import Object, annotations_of, name_of, namespace_of
+from kube.objects import Object, name_of, namespace_of
 from kube.plan import Event, Patch, Plan, Reason, Stage, Write
 from rollouts.engine import conditions as condition
 from rollouts.rollout.settings import Settings
@@ -147,12 +147,14 @@ class Draft:
         self.writes[order] += writes
 
     def patch_replica_set(self, order: Order, replica_set: ReplicaSet, patch: Mapping[str, Any]) -> None:
-        """Patch a ReplicaSet, joining what this plan already wants of it."""
+        """Patch a ReplicaSet, joining what this plan wants of it already, guards included; but no shrink goes out before its turn."""
         ref = ObjectRef(REPLICA_SET, self.namespace, replica_set.name)
         for stage in Order:
+            if order is Order.SHRINK and stage is not order:
+                continue
             for at, one in enumerate(self.writes[stage]):
                 if isinstance(one, Patch) and one.ref == ref:
-                    self.writes[stage][at] = Patch(ref=ref, patch=merged(one.patch, patch))
+                    self.writes[stage][at] = replace(one, patch=merged(one.patch, patch))
                     return
         self.write(order, Patch(ref=ref, patch=patch))
 
@@ -236,9 +238,3 @@ def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any
         known = result.get(key)
         result[key] = merged(known, value) if isinstance(known, Mapping) and isinstance(value, Mapping) else value
     return result
-
-
-def revision_of(obj: Object, annotation: str) -> int:
-    """Read a revision number from an annotation; 0 when there is none."""
-    text = annotations_of(obj).get(annotation, "0")
-    return int(text) if text.isdecimal() else 0

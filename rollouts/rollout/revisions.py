@@ -19,9 +19,10 @@ from rollouts.engine.names import (
     REVISION,
     REVISION_HISTORY,
     replica_set_name,
+    revision_of,
 )
 from rollouts.engine.templates import hash_of, same_images, without_injected
-from rollouts.rollout.draft import Draft, Order, revision_of
+from rollouts.rollout.draft import Draft, Order
 from rollouts.rollout.snapshot import ReplicaSet
 
 
@@ -85,7 +86,7 @@ def _number(draft: Draft) -> None:
             history = draft.new.obj["metadata"].get("annotations", {}).get(REVISION_HISTORY, "")
             annotations[REVISION_HISTORY] = ",".join(filter(None, (history, str(draft.new.revision))))
         draft.patch_replica_set(Order.REVISION, draft.new, {"metadata": {"annotations": annotations}})
-    if revision_of(draft.rollout, REVISION) != draft.revision:
+    if revision_of(draft.rollout) != draft.revision:
         patch = {"metadata": {"annotations": {REVISION: str(draft.revision)}}}
         draft.write(Order.REVISION, Patch(ref=draft.ref, patch=patch))
         draft.event("RolloutUpdated", f"Rollout updated to revision {draft.revision}", after=Order.REVISION)

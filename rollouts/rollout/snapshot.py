@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.templates import TemplateRef
 from kube.kinds import POD, ObjectRef
 from kube.objects import Object, annotations_of, is_deleting, labels_of, name_of, namespace_of, parse_time, uid_of
-from rollouts.engine.names import POD_TEMPLATE_HASH, RESTART_SURGE, REVISION, SCALE_DOWN_DEADLINE
+from rollouts.engine.names import POD_TEMPLATE_HASH, RESTART_SURGE, SCALE_DOWN_DEADLINE, revision_of
 from rollouts.engine.replicas import Side
 from routers.base import Objects
 
@@ -41,11 +41,11 @@ class ReplicaSet:
 
     def __post_init__(self) -> None:
         """Read at once what a plan asks for again and again."""
-        revision, replicas = annotations_of(self.obj).get(REVISION, "0"), self.obj["spec"].get("replicas")
+        replicas = self.obj["spec"].get("replicas")
         object.__setattr__(self, "name", name_of(self.obj))
         object.__setattr__(self, "uid", uid_of(self.obj))
         object.__setattr__(self, "hash", labels_of(self.obj).get(POD_TEMPLATE_HASH, ""))
-        object.__setattr__(self, "revision", int(revision) if revision.isdecimal() else 0)
+        object.__setattr__(self, "revision", revision_of(self.obj))
         size = 1 if replicas is None else int(replicas)
         surge = int(size > 1 and RESTART_SURGE in annotations_of(self.obj))
         object.__setattr__(self, "wanted", size - surge)

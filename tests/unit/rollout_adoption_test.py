@@ -9,7 +9,11 @@ import pytest
 
 from kube.kinds import INGRESS, REPLICA_SET, ROLLOUT
 from kube.objects import labels_of, name_of
+from kube.plan import Patch
+from rollouts.engine.names import REVISION
 from rollouts.engine.templates import hash_of
+from rollouts.rollout.draft import Draft, Order
+from rollouts.rollout.gather import gather
 from tests.model import World
 from tests.shops import nginx_shop
 
@@ -150,3 +154,43 @@ def test_role_metadata_that_overrides_a_label_of_the_template_makes_no_second_ve
     world.edit(ROLLOUT, "shop", {"spec": {"progressDeadlineSeconds": 300}})
     world.settle()
     assert len(world.all(REPLICA_SET)) == 1
+
+
+def test_an_orphan_that_is_numbered_too_is_adopted_only_as_it_was_read() -> None:
+    """The patch replaces all owners: another controller may have taken it meanwhile."""
+    world = at_60_percent()
+    orphan = of_image(world, "shop:2")
+    world.edit(REPLICA_SET, name_of(orphan), {"metadata": {"ownerReferences": None, "annotations": {REVISION: None}}})
+    version = of_image(world, "shop:2")["metadata"]["resourceVersion"]
+    world.log.clear()
+    world.reconcile()
+    [adoption] = [one for one in world.log if isinstance(one, Patch) and "ownerReferences" in one.patch.get("metadata", {})]
+    assert adoption.version == version
+    assert adoption.patch["metadata"]["annotations"] == {REVISION: "2"}
+
+
+def test_a_shrink_stays_behind_the_traffic_whatever_else_is_wanted_of_the_replica_set() -> None:
+    world = at_60_percent()
+    snapshot = gather(world.stores, ("default", "shop"))
+    assert snapshot is not None
+    draft = Draft.of(snapshot, world.now)
+    one = snapshot.replica_sets[0]
+    draft.patch_replica_set(Order.REVISION, one, {"metadata": {"annotations": {REVISION: "9"}}})
+    draft.patch_replica_set(Order.SHRINK, one, {"spec": {"replicas": 0}})
+    stages = [(stage.name, write) for stage in draft.plan().stages for write in stage.writes]
+    assert [(name, write.patch) for name, write in stages if isinstance(write, Patch)] == [
+        (Order.REVISION.value, {"metadata": {"annotations": {REVISION: "9"}}}),
+        (Order.SHRINK.value, {"spec": {"replicas": 0}}),
+    ]
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "one", "-1", "²"], ids=["5,000 digits", "a word", "negative", "no decimal"])
+def test_a_revision_number_that_somebody_broke_is_given_anew(text: str) -> None:
+    world = at_60_percent()
+    for one in (*world.all(REPLICA_SET), world.rollout()):
+        world.edit(
+            ROLLOUT if one["kind"] == "Rollout" else REPLICA_SET, name_of(one), {"metadata": {"annotations": {REVISION: text}}}
+        )
+    world.settle()
+    assert world.rollout()["metadata"]["annotations"][REVISION] == "1"
+    assert (world.weight(), world.status()["phase"], len(world.all(REPLICA_SET))) == (60, "Paused", 2)
