@@ -159,9 +159,9 @@ class HttpTransport:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _unreachable(f"GET {path}", error) from error
         try:
-            yield HttpStream(answer, idle_seconds)
             if answer.status == 401:
-                await self._identity(renew=True)
+                await self._identity(renew=True)  # for the next one; here, since who asked leaves with an error
+            yield HttpStream(answer, idle_seconds)
         finally:
             answer.close()
 

@@ -98,6 +98,38 @@ async def test_a_refused_token_is_read_again_once(tmp_path: Path) -> None:
     assert seen == ["Bearer old", "Bearer new"]
 
 
+async def test_a_watch_that_is_refused_goes_on_with_a_token_that_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("old")
+    known = "Bearer old"
+    seen: list[str] = []
+    watched = asyncio.Event()
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        nonlocal known
+        if "watch" not in request.rel_url.query:
+            return web.json_response({"kind": "WidgetList", "metadata": {"resourceVersion": "1"}, "items": []})
+        seen.append(request.headers["authorization"])
+        if known == "Bearer old":  # expires between the list and the watch
+            file.write_text("new")
+            known = "Bearer new"
+        if seen[-1] != known:
+            return web.Response(status=401)
+        watched.set()
+        stream = web.StreamResponse()
+        await stream.prepare(request)
+        await asyncio.Event().wait()
+        return stream
+
+    async with serving(handler) as url, client_of(Connection(server=url, token_file=str(file))) as client:
+        informer = asyncio.create_task(Informer(client, WIDGET).run())
+        async with asyncio.timeout(20):
+            await watched.wait()
+        informer.cancel()
+        await asyncio.gather(informer, return_exceptions=True)
+    assert seen == ["Bearer old", "Bearer new"]
+
+
 async def test_a_redirect_is_not_followed_so_that_credentials_go_nowhere_else() -> None:
     asked: list[str] = []
 
