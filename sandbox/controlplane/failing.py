@@ -28,12 +28,12 @@ _CAUSES = (
 
 
 def reason_of(output: str) -> str:
-    """Return the cause in one phrase where it is a usual one, and the last lines of the output.
+    """Return the cause in one phrase where it is a usual one, with the last line of the output; else the last few lines.
 
     >>> reason_of("go: golang.org/x/sys: Get ...: dial tcp: lookup proxy.golang.org: no such host")[:31]
     'the network cannot be reached ('
     """
     lowered = output.lower()
     known = next((text for words, text in _CAUSES if any(word in lowered for word in words)), "")
-    last = " | ".join([line.strip() for line in output.splitlines() if line.strip()][-SHOWN_LINES:])
-    return f"{known}: {last}" if known else last or "without a word"
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return f"{known}: {lines[-1]}" if known else " | ".join(lines[-SHOWN_LINES:]) or "without a word"
