@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import quote_plus, urlsplit
+from weakref import WeakValueDictionary
 
 from analysis.providers.base import HttpRequest, HttpResponse
 
 _EXPIRES_EARLY_SECONDS = 10.0
 _MAXIMUM_TOKENS = 256
-_TokenKey: TypeAlias = tuple[str, str, str, tuple[str, ...]]
+_Grant: TypeAlias = tuple[str, str, str, tuple[str, ...]]
+"""Address, client, its secret and scopes: what a token is asked for with."""
 
 
 class CredentialsRefused(Exception):
@@ -50,8 +53,10 @@ class _Token:
 class Credentials:
     """Headers for requests; OAuth2 tokens are cached per endpoint, client and scopes until shortly before they expire."""
 
-    _tokens: dict[_TokenKey, _Token] = field(default_factory=dict)
-    _locks: dict[_TokenKey, asyncio.Lock] = field(default_factory=dict)
+    _tokens: dict[str, _Token] = field(default_factory=dict)
+    """By digest, since who asks is known by a secret."""
+    _locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    """Each lives as long as somebody waits for its token."""
 
     async def header(self, request: HttpRequest, fetch: Fetch) -> str | None:
         """Return the Authorization header for this request; None when it asks for no authentication.
@@ -74,35 +79,35 @@ class Credentials:
     def forget_token(self, request: HttpRequest) -> bool:
         """Drop the token that a server has just refused; tells whether there was one."""
         oauth2 = request.authentication.get("oauth2")
-        return isinstance(oauth2, Mapping) and self._tokens.pop(_token_key(oauth2), None) is not None
+        return isinstance(oauth2, Mapping) and self._tokens.pop(digest(_grant(oauth2)), None) is not None
 
     def known_tokens(self) -> tuple[str, ...]:
         """Return the tokens held now."""
         return tuple(token.secret for token in self._tokens.values())
 
     async def _token(self, oauth2: Mapping[str, Any], request: HttpRequest, fetch: Fetch) -> _Token:
-        key = _token_key(oauth2)
-        if not (key[0] and key[1] and key[2]):
+        grant = _grant(oauth2)
+        if not all(grant[:3]):
             raise CredentialsRefused("authentication.oauth2 needs tokenUrl, clientId and clientSecret")
-        async with self._locks.setdefault(key, asyncio.Lock()):
+        key = digest(grant)
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
             token = self._tokens.get(key)
             now = asyncio.get_running_loop().time()
             if token is None or (token.expires_at is not None and now >= token.expires_at):
-                token = await self._fetch(key, request, fetch)
+                token = await self._fetch(grant, request, fetch)
                 self._remember(key, token)
             return token
 
-    def _remember(self, key: _TokenKey, token: _Token) -> None:
+    def _remember(self, key: str, token: _Token) -> None:
         self._tokens.pop(key, None)
         self._tokens[key] = token
         for oldest in list(self._tokens)[:-_MAXIMUM_TOKENS]:
             del self._tokens[oldest]
-            if not self._locks[oldest].locked():
-                del self._locks[oldest]
 
-    async def _fetch(self, key: _TokenKey, request: HttpRequest, fetch: Fetch) -> _Token:
+    async def _fetch(self, grant: _Grant, request: HttpRequest, fetch: Fetch) -> _Token:
         """Ask with the client in the header, then, if that is refused, in the form: servers know one or the other."""
-        url, client, secret, scopes = key
+        url, client, secret, scopes = grant
         form = {"grant_type": "client_credentials"} | ({"scope": " ".join(scopes)} if scopes else {})
         in_header = (("Authorization", _basic(quote_plus(client), quote_plus(secret))),)
         tries = ((form, in_header), (form | {"client_id": client, "client_secret": secret}, ()))
@@ -127,7 +132,12 @@ def _is_set(block: Any) -> bool:
     return isinstance(block, Mapping) and any(block.values())
 
 
-def _token_key(oauth2: Mapping[str, Any]) -> _TokenKey:
+def digest(value: Any) -> str:
+    """Return a text that is the same for the same credentials and does not show them."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _grant(oauth2: Mapping[str, Any]) -> _Grant:
     scopes = tuple(map(str, oauth2.get("scopes") or ()))
     return str(oauth2.get("tokenUrl") or ""), str(oauth2.get("clientId") or ""), str(oauth2.get("clientSecret") or ""), scopes
 

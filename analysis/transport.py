@@ -8,7 +8,6 @@ error text.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import random
 import ssl
@@ -22,7 +21,7 @@ from typing import TypeAlias
 import httpx
 
 from analysis.addresses import AddressDenied, check_host, check_peer
-from analysis.credentials import Credentials, CredentialsRefused, TokenRequest
+from analysis.credentials import Credentials, CredentialsRefused, TokenRequest, digest
 from analysis.providers.base import HttpRequest, HttpResponse
 
 _BUSY = frozenset({429, 503})
@@ -185,7 +184,7 @@ class HttpTransport:
 
     @asynccontextmanager
     async def _client(self, url: httpx.URL, request: HttpRequest) -> AsyncIterator[httpx.AsyncClient]:
-        key = (_origin(url), request.insecure, json.dumps(request.authentication, sort_keys=True, default=str))
+        key = (_origin(url), request.insecure, digest(request.authentication))
         pool = self._pools.get(key)
         if pool is None:
             pool = self._pools[key] = _Pool(self._new_client(request.insecure))

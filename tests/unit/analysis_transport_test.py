@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import shutil
 import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from analysis.addresses import is_denied
-from analysis.providers.base import HttpRequest
+from analysis.credentials import Credentials, CredentialsRefused, TokenRequest
+from analysis.providers.base import HttpRequest, HttpResponse
 from analysis.transport import HttpTransport, TransportError, TransportOptions
 from tests.scripted_server import Script, Server, a_status, answers, serving
 
@@ -390,6 +393,40 @@ async def test_a_token_that_is_not_given_is_said_without_secrets(script: Script,
             await transport.send(oauth2(server))
     assert "hunter2" not in str(caught.value)
     assert "/data" not in [path for _, path, _, _ in server.seen]
+
+
+def held_by(root: object) -> list[object]:
+    """Return everything that an object keeps alive, code aside."""
+    found, left = {id(root): root}, [root]
+    while left:
+        for one in gc.get_referents(left.pop()):
+            if id(one) not in found and not isinstance(one, type | ModuleType | FunctionType):
+                found[id(one)] = one
+                left.append(one)
+    return list(found.values())
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        pytest.param(HttpResponse(403, {}, b""), [], id="refused"),
+        pytest.param(HttpResponse(200, {}, b'{"access_token": "t1"}'), ["t1"], id="given"),
+    ],
+)
+async def test_nothing_is_kept_of_who_asked_for_a_token(answer: HttpResponse, kept: list[str]) -> None:
+    credentials = Credentials()
+
+    async def fetch(request: TokenRequest) -> HttpResponse:
+        return answer
+
+    for number in range(20):
+        block = {"tokenUrl": "http://sso/token", "clientId": "me", "clientSecret": f"hunter{number}"}
+        with suppress(CredentialsRefused):
+            await credentials.header(HttpRequest(method="GET", url="http://x/", authentication={"oauth2": block}), fetch)
+    held = held_by(credentials)
+    assert not [one for one in held if isinstance(one, str) and "hunter" in one]
+    assert not [one for one in held if isinstance(one, asyncio.Lock)]
+    assert set(credentials.known_tokens()) == set(kept)
 
 
 async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
