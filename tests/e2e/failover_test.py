@@ -180,12 +180,7 @@ async def test_an_update_goes_on_when_the_leader_is_stopped_and_the_next_one_is_
     """Handed over twice in one update, under load: everybody is answered, the update ends, and nothing was done twice."""
     first = scene.start("controller").until("leader")
     second = scene.start("admin").until("standby")
-    pauses: list[dict[str, Any]] = [
-        {"setWeight": 20},
-        {"pause": {"duration": "4s"}},
-        {"setWeight": 60},
-        {"pause": {"duration": "8s"}},
-    ]
+    pauses: list[dict[str, Any]] = [{"setWeight": 20}, {"pause": {}}, {"setWeight": 60}, {"pause": {}}]
     deploy(kubectl, namespace, quickstart(namespace, steps=pauses, analysis=find_prometheus(None) is not None))
     async with users(scene.cluster, namespace) as load:
         await answers(load, 50)
@@ -197,10 +192,13 @@ async def test_an_update_goes_on_when_the_leader_is_stopped_and_the_next_one_is_
         third = scene.start("controller")
         await asyncio.to_thread(second.until, "leader")
         await asyncio.to_thread(third.until, "standby")
+        await asyncio.to_thread(rollouts, "promote", "shop", "-n", namespace)
         await waits(kubectl, namespace, at_step(3))
         led = scene.holder()
         await asyncio.to_thread(second.end, signal.SIGKILL)
+        promoting = asyncio.create_task(asyncio.to_thread(rollouts, "promote", "shop", "-n", namespace))  # while nobody leads
         killed = await taken_by_another(scene, led)
+        await promoting
         await waits(kubectl, namespace, at_step(4))
         await waits(kubectl, namespace, SETTLED)
         await answers(load, 50)
