@@ -17,6 +17,7 @@ from rollouts.cli.commands import LazyGroup, kube_command
 from rollouts.cli.naming import rollout_names
 from rollouts.cli.patches import Change, Refused
 from rollouts.cli.reading import now, replica_sets
+from rollouts.cli.refusals import warn_if_refused
 from rollouts.cli.session import Cluster, Session, duration, retrying_conflicts
 
 _KINDS = {"ro": "rollout", "rollouts": "rollout"}
@@ -29,6 +30,7 @@ def _for_each(session: Session, names: tuple[str, ...], change: Change, *, done:
         for name in names:
             cluster.change(cluster.ref(ROLLOUT, name), change)
             click.echo(f"rollout '{name}' {done}")
+            warn_if_refused(cluster, name)
 
 
 @kube_command("abort", short_help="Abort a rollout.")
@@ -63,21 +65,23 @@ def retry_experiment(**_: object) -> None:
 
 
 @kube_command("promote", short_help="Promote a rollout.")
-@click.argument("name", shell_complete=rollout_names)
+@click.argument("names", nargs=-1, required=True, shell_complete=rollout_names)
 @click.option("--full", is_flag=True, help="Skip analysis, pauses and steps.")
 @click.option("-c", "--skip-current-step", is_flag=True, help="Deprecated: go to the next step.")
 @click.option("-a", "--skip-all-steps", is_flag=True, help="Deprecated: use --full.")
 @click.pass_obj
-def promote(session: Session, name: str, *, full: bool, skip_current_step: bool, skip_all_steps: bool) -> None:
+def promote(session: Session, names: tuple[str, ...], *, full: bool, skip_current_step: bool, skip_all_steps: bool) -> None:
     """Go on past the current pause, or with --full to the end."""
     for flag, given in (("--skip-current-step", skip_current_step), ("--skip-all-steps", skip_all_steps)):
         if given:
             click.echo(f"Flag {flag} has been deprecated, use without the flag instead ex: promote ROLLOUT_NAME", err=True)
     with session.open() as cluster:
-        rollout = cluster.rollout(name)
-        change = patches.promote(rollout, full=full, skip_step=skip_current_step, skip_all=skip_all_steps)
-        cluster.change(cluster.ref(ROLLOUT, name), change)
-    click.echo(f"rollout '{name}' {'fully ' if full else ''}promoted")
+        for name in names:
+            rollout = cluster.rollout(name)
+            change = patches.promote(rollout, full=full, skip_step=skip_current_step, skip_all=skip_all_steps)
+            cluster.change(cluster.ref(ROLLOUT, name), change)
+            click.echo(f"rollout '{name}' {'fully ' if full else ''}promoted")
+            warn_if_refused(cluster, name)
 
 
 @kube_command("restart", short_help="Restart the pods of a rollout.")
@@ -97,21 +101,30 @@ def restart(session: Session, names: tuple[str, ...], delay: str) -> None:
 def undo(session: Session, name: str, *, to_revision: int) -> None:
     """Put the pod template of an earlier revision back into the spec."""
     from kube.requests import JSON_PATCH
-    from rollouts.cli.templates import AlreadyThere, template_in, template_path, undo_template, workload_of
+    from rollouts.cli.templates import AlreadyThere, template_in, undo_template, undoing, workload_of
 
     with session.open() as cluster:
-        rollout = cluster.rollout(name)
-        target = workload_of(rollout)
-        workload = rollout if target.kind == ROLLOUT else _get(cluster, target)
-        current = template_in(workload, target.kind)
-        try:
-            template = undo_template(rollout, current, replica_sets(cluster, rollout), revision=to_revision)
-        except AlreadyThere as already:
-            click.echo(f"{target.kind.name.lower()} '{target.name}' {already}")
-            return
-        path = "/" + "/".join(template_path(target.kind))
-        cluster.client.patch(target, [{"op": "replace", "path": path, "value": template}], content_type=JSON_PATCH)
-    click.echo(f"{target.kind.name.lower()} '{target.name}' undo")
+        seen: list[Object] = []
+
+        def attempt() -> tuple[ObjectRef, str]:
+            rollout = cluster.rollout(name)
+            target = workload_of(rollout)
+            workload = rollout if target.kind == ROLLOUT else _get(cluster, target)
+            current = template_in(workload, target.kind)
+            seen.append(current)
+            if current != seen[0]:
+                raise Refused(f"the pod template of {target} was changed meanwhile, so nothing is undone; look, and undo again")
+            try:
+                template = undo_template(rollout, current, replica_sets(cluster, rollout), revision=to_revision)
+            except AlreadyThere as already:
+                return target, str(already)
+            cluster.client.patch(target, undoing(workload, target.kind, template), content_type=JSON_PATCH)
+            return target, "undo"
+
+        target, done = retrying_conflicts(attempt)
+        click.echo(f"{target.kind.name.lower()} '{target.name}' {done}")
+        if done == "undo":
+            warn_if_refused(cluster, name, new_template=True)
 
 
 def _get(cluster: Cluster, ref: ObjectRef) -> Object:
@@ -129,17 +142,22 @@ def set_image(session: Session, name: str, images: tuple[str, ...]) -> None:
     wanted = read_images(images)
     with session.open() as cluster:
 
-        def attempt() -> ObjectRef:
+        def attempt() -> tuple[Object, ObjectRef, bool]:
             rollout = cluster.rollout(name)
             target = workload_of(rollout)
             workload = rollout if target.kind == ROLLOUT else _get(cluster, target)
             patch = image_patch(workload, target.kind, wanted)
             if patch:
                 cluster.client.patch(target, patch, version=str(workload["metadata"]["resourceVersion"]))
-            return target
+            return rollout, target, bool(patch)
 
-        changed = retrying_conflicts(attempt)
-    click.echo(f'{changed.kind.name.lower()} "{changed.name}" image updated')
+        rollout, target, changed = retrying_conflicts(attempt)
+        click.echo(
+            f'{target.kind.name.lower()} "{target.name}" image {"updated" if changed else "is that already; nothing changed"}'
+        )
+        if not changed and (rollout.get("status") or {}).get("abort"):
+            click.echo(f"The update to it was aborted; to try it again: {session.command('retry', 'rollout', name)}", err=True)
+        warn_if_refused(cluster, name, new_template=changed)
 
 
 set_.add_command(set_image)

@@ -5,6 +5,7 @@ Owns the options every command takes (kubectl's names) and the sending of a `Cha
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -53,6 +54,12 @@ class Session:
 
     options: Mapping[str, Any]
     prog: str = "rollouts"
+
+    def command(self, *words: str) -> str:
+        """Return a command for people to type that reaches the same cluster and namespace."""
+        options = {"context": "--context", "namespace": "-n"}
+        given = [part for name, flag in options.items() if (value := self.options.get(name)) for part in (flag, str(value))]
+        return shlex.join([*self.prog.split(), *words, *given])
 
     def connection(self) -> Connection:
         """Return where to connect to.
