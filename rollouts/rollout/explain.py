@@ -13,7 +13,7 @@ from kube.kinds import DESTINATION_RULE, INGRESS, VIRTUAL_SERVICE
 from kube.objects import is_deleting, name_of, namespace_of
 from kube.plan import Create, Delete, Evict, Patch, Plan, Write
 from rollouts.engine.steps import Steps, describe
-from rollouts.rollout.explain_analyses import analysis_sentences
+from rollouts.rollout.explain_analyses import analysis_sentences, sentence
 from rollouts.rollout.notes import Note, notes
 from rollouts.rollout.plan import find_problems, plan
 from rollouts.rollout.pod_trouble import pod_trouble
@@ -34,9 +34,9 @@ def explain(snapshot: Snapshot, now: datetime) -> list[str]:
     return [
         *_standing(snapshot, wanted),
         *analysis_sentences(snapshot, wanted.status or {}, now),
-        *(f"{reason.text[:1].upper()}{reason.text[1:]}{_until(reason.until, now)}." for reason in wanted.reasons),
+        *(sentence(f"{reason.text[:1].upper()}{reason.text[1:]}", _until(reason.until, now)) for reason in wanted.reasons),
         *_pods_in_trouble(snapshot, wanted),
-        *(f"Note: {note}." for note in _notes(snapshot)),
+        *(sentence(f"Note: {note}") for note in _notes(snapshot)),
         *writes,
         *_ahead(snapshot, wanted),
     ]
@@ -45,7 +45,7 @@ def explain(snapshot: Snapshot, now: datetime) -> list[str]:
 def _standing(snapshot: Snapshot, wanted: Plan) -> Iterator[str]:
     status, steps = wanted.status or {}, _steps(snapshot)
     message = f": {status['message']}" if status.get("message") else ""
-    yield f"{status.get('phase', 'Unknown')}{message}".rstrip(".") + "."
+    yield sentence(f"{status.get('phase', 'Unknown')}{message}")
     if not status.get("stableRS"):
         yield "This is the first version: it goes straight to all pods, steps begin with the next one."
         return
@@ -106,7 +106,7 @@ def _pods_in_trouble(snapshot: Snapshot, wanted: Plan) -> Iterator[str]:
         pods = [(name_of(pod), text) for one in sets for pod in snapshot.pods_of(one) if (text := pod_trouble(pod))]
         if pods and not any(name in told for name, _ in pods):
             others = f" (and {len(pods) - 1} more)" if len(pods) > 1 else ""
-            yield f"A pod of the {role} version does not run: {pods[0][0]}{others}: {pods[0][1]}."
+            yield sentence(f"A pod of the {role} version does not run: {pods[0][0]}{others}: {pods[0][1]}")
         if status.get("stableRS") == status.get("currentPodHash"):
             return
 

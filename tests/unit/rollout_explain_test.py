@@ -281,3 +281,14 @@ def test_what_a_stopped_background_analysis_never_measured_is_told_though_it_cou
     said = "good was never measured: all 2 attempts were errors, the last one: connection refused"
     assert f"The background analysis (NEW-2) ended without a verdict: {said}." in told(world)
     assert any(event.startswith("AnalysisRunNeverMeasured: ") and event.endswith(said) for event in world.events)
+
+
+@pytest.mark.parametrize("phase", ["Running", "Error"])
+def test_a_text_that_others_have_ended_already_gets_no_second_full_stop(phase: str) -> None:
+    world = nginx_shop(steps=STEPS)
+    resumed(world)
+    wrong = {"phase": "Error", "message": "404: No such host. Write NAME.NAMESPACE, with a port of that Service."}
+    run_says(world, phase, wrong["message"], spec=LONG, error=1, consecutiveError=1, measurements=[wrong])
+    lines = told(world)
+    assert any("a port of that Service" in line for line in lines)
+    assert not [line for line in lines if ".." in line]
