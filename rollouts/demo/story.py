@@ -49,7 +49,7 @@ class Sample:
     answers: Mapping[str, int] = field(default_factory=dict)
     """By version."""
     errors: Mapping[str, int] = field(default_factory=dict)
-    """5xx answers by version."""
+    """5xx answers by version; those that a gateway gives for want of an application are lost instead."""
 
 
 def happenings(before: Scene | None, after: Scene, at: datetime) -> Iterator[Happening]:

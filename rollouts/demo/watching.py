@@ -19,6 +19,7 @@ from kube.objects import Object
 from rollouts.demo.scene import Scene
 from rollouts.demo.story import Happening, Sample, happenings
 from sandbox.load.generator import LoadGenerator
+from sandbox.load.result import GATEWAY_STATUSES, Snapshot
 
 SAMPLE_SECONDS = 0.1
 
@@ -58,12 +59,7 @@ class Watching:
 
     def sample(self, load: LoadGenerator) -> Sample:
         """Take a sample of the traffic now."""
-        found = load.snapshot()
-        errors: Counter[str] = Counter()
-        for (version, status), count in found.by_version_status.items():
-            if status >= 500:
-                errors[version] += count
-        sample = Sample(at=now(), sent=found.sent, lost=found.lost, answers=dict(found.versions), errors=dict(errors))
+        sample = sample_of(load.snapshot(), now())
         self.samples.append(sample)
         return sample
 
@@ -88,6 +84,15 @@ class Watching:
 
     def _all(self, kind: Kind) -> tuple[Object, ...]:
         return tuple(self.informers[kind].store.all())
+
+
+def sample_of(found: Snapshot, at: datetime) -> Sample:
+    """Return what had become of all requests; one that a gateway answered for want of an application is lost, and nothing else."""
+    errors: Counter[str] = Counter()
+    for (version, status), count in found.by_version_status.items():
+        if status >= 500 and status not in GATEWAY_STATUSES:
+            errors[version] += count
+    return Sample(at=at, sent=found.sent, lost=found.lost, answers=dict(found.versions), errors=dict(errors))
 
 
 @asynccontextmanager

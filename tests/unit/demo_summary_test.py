@@ -9,6 +9,8 @@ import pytest
 from rollouts.demo.script import SCRIPTS, Outcome
 from rollouts.demo.story import Happening, Sample, What
 from rollouts.demo.summary import Performance, Summary, shares, summarise, with_users_seconds
+from rollouts.demo.watching import sample_of
+from sandbox.load.result import Answer, Tally
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SCRIPT = SCRIPTS["nginx"]
@@ -96,6 +98,17 @@ def test_everything_else_is_no_success_and_says_why(played: tuple[Performance, .
     found = figures(*played)
     assert not found.ok
     assert any(one.startswith(problem) for one in found.problems), found.problems
+
+
+def test_a_request_that_a_gateway_answered_for_want_of_an_application_is_one_problem_and_not_two() -> None:
+    tally = Tally()
+    for status, headers in ((200, {"x-version": "1"}), (503, {}), (500, {"x-version": "3-bad"})):
+        tally.add(Answer(status=status, headers=headers, body=b""), epoch=0, latency_seconds=0.01)
+    end = sample_of(tally.snapshot(), after(30))
+    assert (end.sent, end.lost, end.errors) == (3, 1, {"3-bad": 1})
+    begin = Sample(at=after(20), sent=0, lost=0)
+    found = figures(good(), performance(1, begin, end))
+    assert found.problems == ("1 requests were lost",)
 
 
 def test_shares_are_those_of_the_last_seconds_alone() -> None:
