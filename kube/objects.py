@@ -80,6 +80,18 @@ def parse_time(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def known_time(value: object) -> datetime | None:
+    """Return the time that a status tells; None for anything that is no such time, as hands may have put there.
+
+    >>> known_time("yesterday") is None
+    True
+    """
+    try:
+        return parse_time(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 def format_time(moment: datetime) -> str:
     """Write a time as `metav1.Time` does: UTC, whole seconds, `Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

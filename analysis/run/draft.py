@@ -14,7 +14,7 @@ from analysis.run.metrics import Metric
 from analysis.run.phases import Assessment, Phase, assess
 from analysis.run.snapshot import Skipped, Snapshot, Unmeasurable, effect_id
 from analysis.run.status import Result, read_results
-from kube.objects import parse_time
+from kube.objects import known_time
 from kube.plan import Observation
 
 ERROR_RETRY = timedelta(seconds=10)
@@ -56,7 +56,7 @@ class Draft:
             snapshot=snapshot,
             metrics=metrics,
             now=now,
-            started_at=parse_time(status.get("startedAt")) or now.replace(microsecond=0),
+            started_at=known_time(status.get("startedAt")) or now.replace(microsecond=0),
             terminate=bool((snapshot.run.get("spec") or {}).get("terminate")),
             results=read_results(status),
         )

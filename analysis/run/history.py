@@ -1,4 +1,4 @@
-"""Which finished AnalysisRuns of a workload go (spec/rollout.md 2.6, History). Pure."""
+"""Which AnalysisRuns of a workload go (spec/rollout.md 2.6, History). Pure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ def runs_to_delete(
 ) -> tuple[Object, ...]:
     """Return the runs to delete, newest first.
 
-    The newest of the successful and of the unsuccessful ones are kept, up to their limits. Runs without a pod hash, or whose
-    ReplicaSet is gone, always go; runs that the workload's status names never do, nor do those that are still going on.
+    Runs that the workload's status names never go. Of the others, those without a pod hash or whose ReplicaSet is gone always do,
+    still going on or not. Of the rest, the newest of the successful and of the unsuccessful ones are kept, up to their limits,
+    and all that are still going on.
 
     Args:
         runs: all runs that the workload controls.
@@ -36,7 +37,7 @@ def runs_to_delete(
     for run in sorted(runs, key=_age_key, reverse=True):
         if is_deleting(run) or name_of(run) in referenced:
             continue
-        phase = Phase((run.get("status") or {}).get("phase") or Phase.PENDING)
+        phase = Phase.read((run.get("status") or {}).get("phase"), otherwise=Phase.PENDING)
         if labels_of(run).get(POD_TEMPLATE_HASH) not in existing_hashes:
             gone.append(run)
         elif phase.is_completed:

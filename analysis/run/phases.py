@@ -21,6 +21,11 @@ class Phase(StrEnum):
     ERROR = "Error"
     INCONCLUSIVE = "Inconclusive"
 
+    @staticmethod
+    def read(text: object, *, otherwise: Phase) -> Phase:
+        """Return the phase that a status tells; `otherwise` when it tells none, or one that is not known here."""
+        return next((phase for phase in Phase if phase.value == text), otherwise)
+
     @property
     def is_completed(self) -> bool:
         """Whether nothing changes it any more."""

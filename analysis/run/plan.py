@@ -21,7 +21,7 @@ from analysis.run.status import summary, written_result
 from analysis.run.validation import resolve
 from analysis.run.verdicts import NEVER_MEASURED, never_measured
 from kube.kinds import ANALYSIS_RUN, ObjectRef
-from kube.objects import format_time, is_deleting, name_of, namespace_of, parse_time, uid_of
+from kube.objects import format_time, is_deleting, known_time, name_of, namespace_of, uid_of
 from kube.plan import Delete, Effect, Event, Plan, Reason, Stage
 
 COMPANY_WAIT = timedelta(seconds=1)
@@ -57,7 +57,7 @@ def _with_policies(run: Mapping[str, Any], metrics: Sequence[Metric]) -> tuple[M
 
 
 def _phase_of(run: Mapping[str, Any]) -> Phase:
-    return Phase((run.get("status") or {}).get("phase") or Phase.PENDING)
+    return Phase.read((run.get("status") or {}).get("phase"), otherwise=Phase.PENDING)
 
 
 def _ref(run: Mapping[str, Any]) -> ObjectRef:
@@ -87,7 +87,7 @@ def expiry(run: Mapping[str, Any]) -> datetime | None:
     status = run.get("status") or {}
     own = {Phase.FAILED: "secondsAfterFailure", Phase.SUCCESSFUL: "secondsAfterSuccess"}.get(_phase_of(run), "")
     seconds = strategy.get(own, strategy.get("secondsAfterCompletion"))
-    completed_at = parse_time(status.get("completedAt"))
+    completed_at = known_time(status.get("completedAt"))
     return None if seconds is None or completed_at is None else completed_at + timedelta(seconds=int(seconds))
 
 

@@ -14,7 +14,7 @@ from analysis.run.metrics import Metric
 from analysis.run.phases import Counters, Phase
 from analysis.run.snapshot import Measured, Skipped
 from analysis.run.verdicts import SKIPPED
-from kube.objects import format_time, parse_time
+from kube.objects import format_time, known_time
 
 MAXIMUM_VALUE_CHARACTERS = 8192
 """A longer value or message is cut when it is stored: a run must fit into etcd."""
@@ -40,7 +40,7 @@ class Result:
     @property
     def last_finished_at(self) -> datetime | None:
         """When the newest measurement ended, counted or not."""
-        finished_at, (_, skipped_at) = parse_time(self.last.get("finishedAt")) if self.last else None, self.skips
+        finished_at, (_, skipped_at) = known_time(self.last.get("finishedAt")) if self.last else None, self.skips
         return max((moment for moment in (finished_at, skipped_at) if moment), default=None)
 
     def plus(self, measured: Measured, *, retention: int) -> Result:
@@ -66,7 +66,7 @@ class Result:
         """How many measurements without data were not counted, and when the last of them ended."""
         count, _, last = str(self.metadata.get(SKIPPED) or "").partition(", last at ")
         try:
-            return int(count or 0), parse_time(last or None)
+            return int(count or 0), known_time(last)
         except ValueError:
             return 0, None
 
@@ -79,7 +79,7 @@ def read_results(status: Mapping[str, Any]) -> dict[str, Result]:
 def _read_result(entry: Mapping[str, Any]) -> Result:
     return Result(
         name=str(entry["name"]),
-        phase=Phase(entry.get("phase") or Phase.RUNNING),
+        phase=Phase.read(entry.get("phase"), otherwise=Phase.RUNNING),
         message=str(entry.get("message") or ""),
         counters=Counters(
             count=int(entry.get("count") or 0),

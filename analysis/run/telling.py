@@ -15,7 +15,7 @@ from analysis.run.metrics import Metric
 from analysis.run.status import Result, read_results, written_result
 from analysis.run.validation import resolve
 from analysis.run.verdicts import NO_DATA_HINT, Measurement, measurements_of, one_line, skipped, times, values_text
-from kube.objects import Object, parse_time
+from kube.objects import Object, known_time
 
 SHOWN_VALUES = 3
 
@@ -35,7 +35,7 @@ def progress_lines(run: Object, now: datetime, *, served: Collection[str], on_fa
         yield str(error)
         return
     status = run.get("status") or {}
-    results, started_at = read_results(status), parse_time(status.get("startedAt")) or now
+    results, started_at = read_results(status), known_time(status.get("startedAt")) or now
     taken = list(measurements_of(run))
     for metric in metrics:
         result = results.get(metric.name)

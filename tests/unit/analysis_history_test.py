@@ -41,6 +41,9 @@ MIXED = [
         pytest.param(
             [a_past_run("r", "Running")], {"successful_limit": 0, "unsuccessful_limit": 0}, [], [], id="running ones stay"
         ),
+        pytest.param(
+            [a_past_run("r", "Weird")], {"successful_limit": 0, "unsuccessful_limit": 0}, [], [], id="one of an unknown phase stays"
+        ),
         pytest.param([a_past_run("x", "Successful", pod_hash=None)], {}, [], ["x"], id="without a hash it goes"),
         pytest.param([a_past_run("x", "Running", pod_hash="old")], {}, [], ["x"], id="with its ReplicaSet gone it goes"),
         pytest.param([a_past_run("x", "Failed", pod_hash="old")], {}, ["x"], [], id="unless it is referenced"),

@@ -428,3 +428,27 @@ def test_a_stopped_run_that_never_measured_counts_as_successful_with_a_warning(p
     assert (driver.status["phase"], driver.status["message"]) == ("Successful", "Run Terminated")
     told = [event for event in driver.events if event.reason == "AnalysisRunNeverMeasured"]
     assert [(event.message, event.warning) for event in told] == [(text, True) for text in warnings]
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        pytest.param({"phase": "Weird"}, id="a phase that there is not"),
+        pytest.param({"phase": "Running", "startedAt": "yesterday"}, id="a start that is no time"),
+        pytest.param(
+            {"phase": "Running", "metricResults": [{"name": "errors", "phase": "Odd", "measurements": [{"finishedAt": "soon"}]}]},
+            id="a result that cannot be read",
+        ),
+    ],
+)
+def test_a_status_that_hands_made_unreadable_is_mended_by_measuring(edited: dict[str, Any]) -> None:
+    driver = Driver(a_run(a_metric(), status=edited))
+    assert driver.until_done() == "Successful"
+    assert driver.status["startedAt"] == "2026-08-01T12:00:00Z"
+    assert driver.result()["phase"] == "Successful"
+
+
+def test_a_finished_run_whose_end_is_no_time_is_kept() -> None:
+    ended = {"phase": "Successful", "completedAt": "tomorrow"}
+    made = Driver(a_run(a_metric(), status=ended, ttlStrategy={"secondsAfterCompletion": 1})).plan()
+    assert (made.stages, made.status, made.effects) == ((), None, ())
