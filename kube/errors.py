@@ -6,6 +6,7 @@ Owns the mapping from HTTP status and `Status` objects to errors. Must not: retr
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -138,7 +139,7 @@ def error_of_status(status: Mapping[str, Any], *, code: int, request: str, retry
     reason = str(status.get("reason") or "")
     details = status.get("details") or {}
     if retry_after_seconds is None and details.get("retryAfterSeconds"):
-        retry_after_seconds = float(details["retryAfterSeconds"])
+        retry_after_seconds = _seconds(details["retryAfterSeconds"])
     return _type_of(code, reason, details)(
         f"{request}: {status.get('message') or reason or f'HTTP {code}'}",
         status=code,
@@ -168,11 +169,18 @@ def _retry_after(text: str | None) -> float | None:
     """Read the header: seconds, or an HTTP date."""
     if not text:
         return None
-    try:
-        return max(float(text), 0.0)
-    except ValueError:
-        pass
+    if (seconds := _seconds(text)) is not None:
+        return seconds
     try:
         return max((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds(), 0.0)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _seconds(value: Any) -> float | None:
+    """Read a wait; None for what is none, NaN and infinity among them, which nobody could wait for."""
+    try:
+        seconds = float(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None

@@ -197,6 +197,19 @@ async def test_the_server_s_wish_to_wait_is_honoured() -> None:
     assert clock.monotonic() - before == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize("told", ["nan", "inf", "-inf", "1e999", "soon", "Mon, 99 Foo 2026 00:00:00 GMT"])
+async def test_a_retry_after_that_nobody_could_wait_for_counts_as_none(told: str) -> None:
+    client, _ = client_of(refusal(422, retry_after=told))
+    with pytest.raises(errors.ApiError) as caught:
+        await get(client)
+    assert caught.value.retry_after_seconds is None
+
+
+def test_a_wait_in_a_status_that_is_no_number_counts_as_none() -> None:
+    status = {"reason": "TooManyRequests", "details": {"retryAfterSeconds": "soon"}}
+    assert errors.error_of_status(status, code=429, request="GET /x").retry_after_seconds is None
+
+
 async def test_a_retry_after_is_kept_on_the_error() -> None:
     client, _ = client_of(refusal(429, retry_after="60"))
     with pytest.raises(errors.TooManyRequests) as caught:
