@@ -69,6 +69,8 @@ class Effects:
     def start(self, key: Key, uid: str, effects: Iterable[Effect]) -> float | None:
         """Start what is neither under way nor answered, and cancel what a plan asked for earlier and this one does not.
 
+        What is not asked for any more begins anew when it is asked for again: its earlier failures hold it up no longer.
+
         Returns the seconds until one that failed may be tried again.
         """
         effects = tuple(effects)
@@ -123,6 +125,8 @@ class Effects:
             return
         for effect_id in [one for one in work.running if one not in wanted]:
             work.running.pop(effect_id).cancel()
+        for effect_id in [one for one in work.failures if one not in wanted]:
+            del work.failures[effect_id]
         self._tidy(key, work)
 
     async def _run(self, key: Key, work: _Work, effect: Effect) -> None:

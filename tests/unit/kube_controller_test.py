@@ -400,6 +400,33 @@ async def test_an_effect_that_the_plan_does_not_ask_for_any_more_is_cancelled_an
         assert (await scene.get())["status"] == {"values": [7]}
 
 
+async def test_an_effect_that_failed_and_was_given_up_is_started_at_once_when_it_is_asked_for_again() -> None:
+    async with cluster() as scene:
+        attempts, asks = list[float](), [True]
+        plan = measuring(scene, [])
+
+        async def perform(key: Key, effect: Effect) -> Any:
+            attempts.append(scene.clock.monotonic())
+            raise OSError("the disk is full")
+
+        def reconcile(key: Key, observations: Sequence[Observation], now: datetime) -> Plan | None:
+            made: Plan | None = plan(key, observations, now)
+            return made if made is None or asks[0] else replace(made, effects=())
+
+        await scene.widget()
+        controller = scene.control(reconcile, perform=perform)
+        await asyncio.sleep(200)
+        asks[0] = False
+        controller.queue.add(("default", "a"))
+        await asyncio.sleep(1)
+        asks[0], asked_again = True, scene.clock.monotonic()
+        attempts.clear()
+        controller.queue.add(("default", "a"))
+        await asyncio.sleep(5)
+        waits = [round(later - earlier) for earlier, later in pairwise((asked_again, *attempts))]
+        assert waits == [0, 1, 2]
+
+
 async def test_when_it_stops_writes_under_way_are_finished_and_effects_are_cancelled() -> None:
     async with cluster() as scene:
         outside = Outside()
