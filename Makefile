@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test check setup prometheus clean
+.PHONY: demo test slow conformance check setup prometheus controlplane clean
 
 setup: $(STAMP)
 
@@ -26,12 +26,21 @@ demo: setup prometheus
 
 test: setup
 	@sh tools/prometheus.sh || echo "going on: the tests that need Prometheus are skipped" >&2
-	@$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --ignore tests/conformance $(ARGS)
+
+controlplane: setup
+	@$(BIN)/rollouts sandbox build
+
+slow: setup prometheus controlplane
+	@$(BIN)/python -m pytest -m slow --ignore tests/conformance $(ARGS)
+
+conformance: setup prometheus controlplane
+	@$(BIN)/python -m pytest --control-plane real $(ARGS)
 
 check: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@MYPYPATH=.:tests/unit:tests/property:tests/controllers:tests/e2e \
+	@MYPYPATH=.:tests/unit:tests/property:tests/controllers:tests/e2e:tests/conformance \
 	    $(BIN)/mypy --explicit-package-bases analysis crds kube rollouts routers sandbox tests bench tools
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m crds.generate --check
