@@ -6,6 +6,7 @@ Owns which kinds are watched how. Must not: read flags or a kubeconfig (app.py),
 from __future__ import annotations
 
 import asyncio
+import random as randomness
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -57,6 +58,8 @@ class Manager:
     clock: Clock
     options: Options = field(default_factory=Options)
     guard: Callable[[], bool] = lambda: True
+    random: randomness.Random = field(default_factory=randomness.Random)
+    """For waits that are not in step with other replicas."""
     informers: dict[Kind, Informer] = field(init=False)
     controllers: tuple[Controller, ...] = field(init=False)
     executor: Executor = field(init=False)
@@ -122,6 +125,7 @@ class Manager:
             transform=TRANSFORMS.get(kind),
             indices=by,
             clock=self.clock,
+            random=self.random,
         )
 
     def _instance(self) -> str:
