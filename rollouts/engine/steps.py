@@ -65,6 +65,11 @@ def canary_scale_at(steps: Steps, index: int) -> CanaryScale | None:
     return None
 
 
+def scale_was_set(steps: Steps, index: int) -> bool:
+    """Tell whether a `setCanaryScale` at or before a step has parted the number of the canary's pods from its weight."""
+    return any(step.get("setCanaryScale") is not None for step in steps[: index + 1])
+
+
 def header_routes_at(steps: Steps, index: int) -> tuple[HeaderRoute, ...]:
     """Return the header routes set up to a step, in the order they were first set; one without match was removed."""
     routes: dict[str, HeaderRoute] = {}

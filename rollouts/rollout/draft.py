@@ -147,7 +147,7 @@ class Draft:
         self.writes[order] += writes
 
     def patch_replica_set(self, order: Order, replica_set: ReplicaSet, patch: Mapping[str, Any]) -> None:
-        """Patch a ReplicaSet, joining what this plan wants of it already, guards included; but no shrink goes out before its turn."""
+        """Patch a ReplicaSet, joining what this plan wants of it already; but no shrink goes out before its turn."""
         ref = ObjectRef(REPLICA_SET, self.namespace, replica_set.name)
         for stage in Order:
             if order is Order.SHRINK and stage is not order:

@@ -1,6 +1,6 @@
 """What a Rollout refers to: finding it, and saying plainly what is missing or does not fit (spec/rollout.md 2.1, 8).
 
-Pure. Must not: look into a store (snapshot.py does).
+Pure. Must not: look into a store (gather.py does).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _services(snapshot: Snapshot, settings: Settings) -> Iterator[Problem]:
 
 
 def routing_specs(rollout: Object, settings: Settings) -> Iterator[tuple[str, RoutingSpec]]:
-    """Yield what each configured router is told, without versions: for looking up and checking its objects."""
+    """Yield what each configured router is told, without versions: enough for looking up and checking its objects."""
     for key, config in settings.routers.items():
         if key in ROUTERS:
             yield (

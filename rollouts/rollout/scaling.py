@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from kube.objects import annotations_of, format_time
 from rollouts.engine.names import DESIRED_REPLICAS, RESTART_SURGE, SCALE_DOWN_DEADLINE
 from rollouts.engine.replicas import Counts, Side, basic_scale, drain_others
+from rollouts.engine.steps import scale_was_set
 from rollouts.rollout.draft import Draft, Order
 from rollouts.rollout.progress import FAILED, INCONCLUSIVE, paused_for
 from rollouts.rollout.restarts import surge_pod
@@ -98,7 +99,7 @@ def _routed_canary(draft: Draft, wanted: int) -> int:
     if draft.observed is None and wanted < new.wanted:
         return new.wanted
     carried = max(one.canary for one in _splits(draft)) if draft.observed else 0
-    explicit = any("setCanaryScale" in step for step in draft.settings.steps[: draft.index + 1])
+    explicit = scale_was_set(draft.settings.steps, draft.index)
     if wanted < new.wanted and carried and not explicit:
         return max(wanted, min(new.wanted, pods_for(draft, carried)))
     return wanted

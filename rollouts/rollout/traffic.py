@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kube.plan import Write
-from rollouts.engine.steps import weight_at, weight_before
+from rollouts.engine import conditions as condition
+from rollouts.engine.steps import scale_was_set, weight_at, weight_before
 from rollouts.rollout.draft import Draft, Order
 from rollouts.rollout.progress import FAILED, paused_for
+from rollouts.rollout.references import routing_specs
 from rollouts.rollout.services import (
     can_take_all,
     canary_in_use,
@@ -25,6 +27,9 @@ from rollouts.rollout.targets import at_wanted_counts, pods_for, step_split
 from routers import ROUTERS
 from routers.base import Router, RoutingError, RoutingSpec, Split
 from routers.telling import told_of
+
+REFUSED = "TrafficRoutingRefused"
+"""The condition that says why a router cannot write what is wanted, such as an Ingress of somebody else; gone when it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ def move_traffic(draft: Draft) -> None:
     """Write the split that is safe now, and record it."""
     if not draft.settings.routed:
         draft.canary_status.pop("weights", None)
+        draft.status["conditions"] = condition.drop(draft.status.get("conditions") or (), REFUSED)
         return
     target = _target(draft)
     if target.why:
@@ -59,10 +65,22 @@ def move_traffic(draft: Draft) -> None:
     try:
         _write(draft, split)
     except RoutingError as error:
-        draft.event(error.reason, str(error), warning=True)
-        draft.because(str(error))
+        _refuse(draft, error)
         return
+    draft.status["conditions"] = condition.drop(draft.status.get("conditions") or (), REFUSED)
     _record(draft)
+
+
+def _refuse(draft: Draft, error: RoutingError) -> None:
+    """Say in a condition why traffic does not move, unless the spec's tells it; what is known already is no event."""
+    conditions, text = draft.status.get("conditions") or (), str(error)
+    draft.because(text)
+    if (condition.find(conditions, REFUSED) or {}).get("message") == text and not draft.invalid:
+        return
+    draft.status["conditions"] = condition.drop(conditions, REFUSED)
+    if not draft.invalid:
+        draft.condition(REFUSED, "True", reason=error.reason, message=text)
+        draft.event(error.reason, text, warning=True)
 
 
 def _write(draft: Draft, split: Split) -> None:
@@ -103,23 +121,9 @@ def _desired(draft: Draft, split: Split, *, hashes: bool) -> list[Write]:
 
 
 def _routers(draft: Draft, stable_hash: str | None, canary_hash: str | None) -> Iterator[tuple[Router, RoutingSpec]]:
-    for key, config in draft.settings.routers.items():
-        yield ROUTERS[key], routing_spec(draft, config, stable_hash=stable_hash, canary_hash=canary_hash)
-
-
-def routing_spec(draft: Draft, config: object, *, stable_hash: str | None = None, canary_hash: str | None = None) -> RoutingSpec:
-    """Return what a router is told; a hash of None leaves what its objects select as it is."""
-    assert isinstance(config, dict)
-    return RoutingSpec(
-        owner=draft.rollout,
-        namespace=draft.namespace,
-        stable_service=draft.settings.stable_service,
-        canary_service=draft.settings.canary_service,
-        config=config,
-        managed_routes=draft.settings.managed_routes,
-        stable_hash=stable_hash,
-        canary_hash=canary_hash,
-    )
+    """Yield each router with what it is told; a hash of None leaves what its objects select as it is."""
+    for key, spec in routing_specs(draft.rollout, draft.settings):
+        yield ROUTERS[key], replace(spec, stable_hash=stable_hash, canary_hash=canary_hash)
 
 
 def _hashes(draft: Draft) -> tuple[str | None, str | None]:
@@ -218,15 +222,11 @@ def _on_step(draft: Draft) -> Target:
     if at_wanted_counts(draft):
         return Target(weight, keep_routes=True)
     held = min(weight, weight_before(settings.steps, draft.index))
-    if settings.replicas and not _fixed_scale(draft):
+    if settings.replicas and not scale_was_set(settings.steps, draft.index):
         carried = settings.total_weight * draft.new_available // settings.replicas
         held = min(max(held, min(weight, _on_canary(draft))), carried)
     why = f"holding the new version at {held} of {settings.total_weight} until its pods are available" if held < weight else ""
     return Target(held, keep_routes=True, why=why)
-
-
-def _fixed_scale(draft: Draft) -> bool:
-    return any(step.get("setCanaryScale") for step in draft.settings.steps[: draft.index + 1])
 
 
 def _unless_stable_is_gone(draft: Draft, target: Target) -> Target:
@@ -245,7 +245,7 @@ def _unless_stable_is_gone(draft: Draft, target: Target) -> Target:
 
 
 def _record(draft: Draft) -> None:
-    """Write down the split that stands once this plan's writes succeeded; tell when it changed."""
+    """Write down the split that stands once this plan's writes succeeded."""
     split, stable = draft.wanted, draft.stable
     if split is None or stable is None:
         draft.canary_status.pop("weights", None)

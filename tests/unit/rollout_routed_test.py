@@ -382,3 +382,43 @@ def test_a_step_goes_on_when_enough_of_its_pods_are_there(threshold: dict[str, A
     world.play_pods()
     world.settle()
     assert (len(waiting), world.status()["currentStepIndex"], world.weight()) == (5, index, 50 if index else 0)
+
+
+def edits_of_the_service(world: World) -> None:
+    for number in range(3):
+        world.edit(SERVICE, "shop", {"metadata": {"labels": {"edited": str(number)}}})
+        world.settle()
+
+
+def test_an_ingress_of_somebody_else_is_told_once_while_the_stable_version_is_looked_after() -> None:
+    world = nginx_shop([{"setWeight": 10}, {"pause": {}}])
+    [canary] = [name_of(one) for one in world.all(INGRESS) if name_of(one).endswith("-canary")]
+    world.edit(
+        INGRESS, canary, {"metadata": {"ownerReferences": None, "annotations": {"nginx.ingress.kubernetes.io/canary": None}}}
+    )
+    world.settle()
+    edits_of_the_service(world)
+    [told] = [event for event in world.events if f"canary ingress `{canary}` controlled" in event]
+    assert told.startswith("InvalidSpec: ")
+
+
+def test_a_step_that_the_router_cannot_take_is_told_once_and_until_it_can() -> None:
+    match = [{"headerName": "tester", "headerValue": {"exact": "yes"}}]
+    mesh = {**ISTIO["trafficRouting"]["istio"], "virtualService": {"name": "shop"}}
+    routing = {"managedRoutes": [{"name": "for-testers"}], "istio": mesh}
+    steps: list[dict[str, Any]] = [{"setWeight": 10}, {"setHeaderRoute": {"name": "for-testers", "match": match}}, {"pause": {}}]
+    world = istio_shop(steps, trafficRouting=routing)
+    http = world.get(VIRTUAL_SERVICE, "shop")["spec"]["http"]
+    world.edit(VIRTUAL_SERVICE, "shop", {"spec": {"http": None, "tcp": [{"route": http[0]["route"]}]}})
+    world.set_image("shop:2")
+    world.settle()
+    edits_of_the_service(world)
+    [told] = [event for event in world.events if "setHeaderRoute" in event]
+    [refused] = [one for one in world.status()["conditions"] if one["type"] == "TrafficRoutingRefused"]
+    assert told == f"{refused['reason']}: {refused['message']}"
+
+    world.edit(VIRTUAL_SERVICE, "shop", {"spec": {"http": http, "tcp": None}})
+    world.settle()
+    assert "TrafficRoutingRefused" not in [one["type"] for one in world.status()["conditions"]]
+    assert world.get(VIRTUAL_SERVICE, "shop")["spec"]["http"][0]["name"] == "for-testers"
+    assert world.status()["phase"] == "Paused"
