@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from analysis.errors import InvalidAnalysis, UnresolvedArgument
+from analysis.redaction import REDACTED
 from kube.objects import Object, annotations_of, labels_of, name_of, namespace_of, uid_of
 
 Argument: TypeAlias = Mapping[str, Any]
@@ -143,6 +144,17 @@ def tags(arguments: Iterable[Argument], *, secrets: Mapping[str, str]) -> dict[s
             raise UnresolvedArgument(name)
         values[f"args.{name}"] = value
     return values
+
+
+def filled_metrics(spec: Mapping[str, Any]) -> list[Any]:
+    """Return the metrics of a run's spec with its arguments filled in; secrets are shown as `*****`.
+
+    Raises:
+        InvalidAnalysis: an argument has no value, or a tag is wrong.
+    """
+    arguments: Sequence[Argument] = spec.get("args") or ()
+    values = tags(arguments, secrets=dict.fromkeys(secret_references(arguments), REDACTED))
+    return [substitute(metric, values) for metric in spec.get("metrics") or ()]
 
 
 def substitute(value: Any, values: Mapping[str, str]) -> Any:

@@ -14,7 +14,6 @@ from crds.common import JsonSchema, Model
 
 _KEPT = ("type", "format", "enum", "default", "x-kubernetes-map-type", "x-kubernetes-preserve-unknown-fields")
 INT_OR_STRING = "x-kubernetes-int-or-string"
-PRESERVE = "x-kubernetes-preserve-unknown-fields"
 _ALTERNATIVES = ("allOf", "anyOf", "oneOf", "not")
 _STRUCTURAL_TYPES = ("object", "array", "string", "integer", "number", "boolean")
 

@@ -18,7 +18,7 @@ from routers.istio_config import FIELD, Selection, Sides, checked_selections, se
 from routers.istio_managed import managed_routes, recognised
 from routers.istio_routes import PROTOCOLS, TOTAL, chosen_routes, observed_in, reweighed, routes_of
 from routers.istio_subsets import released, subset_writes
-from routers.shape import mapping, version
+from routers.shape import mapping, refused_as_spec, version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +52,7 @@ class Istio:
 
     def validate(self, spec: RoutingSpec, objects: Objects) -> None:
         """Check that the objects exist, the routes can be told apart, and both versions are in each of them."""
-        try:
-            self.desired(spec, Split(canary=0), objects)
-        except InvalidRouting:
-            raise
-        except RoutingError as error:
-            raise InvalidRouting(str(error)) from error
+        refused_as_spec(lambda: self.desired(spec, Split(canary=0), objects))
 
     def desired(self, spec: RoutingSpec, split: Split, objects: Objects) -> list[Write]:
         """Return the writes, subsets before the routes that use them."""

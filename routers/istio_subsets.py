@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from crds.names import MANAGED_BY, POD_TEMPLATE_HASH
 from kube.kinds import ObjectRef
 from kube.objects import Object
 from kube.plan import Patch, Write
 from routers.base import InvalidRouting, MissingObject, Objects, RoutingSpec, Split
 from routers.istio_config import FIELD, Sides, Subsets
 from routers.shape import annotations_in, mapping, mappings, owner_name, sequence, text, version
-
-POD_TEMPLATE_HASH = "rollouts-pod-template-hash"
-MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
 
 
 def subset_writes(spec: RoutingSpec, split: Split, *, sides: Sides, objects: Objects) -> list[Write]:

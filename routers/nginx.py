@@ -12,10 +12,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kube.kinds import INGRESS, ObjectRef
-from kube.objects import Object
+from kube.objects import Object, controller_of, is_controlled_by
 from kube.plan import Create, Patch, Write
 from routers.base import InvalidRouting, MissingObject, Objects, RoutingError, RoutingSpec, Split
-from routers.shape import annotations_in, both_services, canary_strategy, mapping, mappings, metadata, owner_name, text, texts
+from routers.shape import (
+    annotations_in,
+    both_services,
+    canary_strategy,
+    mapping,
+    mappings,
+    metadata,
+    owner_name,
+    refused_as_spec,
+    text,
+    texts,
+)
 
 DEFAULT_PREFIX = "nginx.ingress.kubernetes.io"
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
@@ -41,12 +52,7 @@ class Nginx:
 
     def validate(self, spec: RoutingSpec, objects: Objects) -> None:
         """Check that the stable Ingresses exist, lead to the stable Service, and that the canary's names are free."""
-        try:
-            self.desired(spec, Split(canary=0), objects)
-        except InvalidRouting:
-            raise
-        except RoutingError as error:
-            raise InvalidRouting(str(error)) from error
+        refused_as_spec(lambda: self.desired(spec, Split(canary=0), objects))
 
     def desired(self, spec: RoutingSpec, split: Split, objects: Objects) -> list[Write]:
         """Return the writes that give every canary Ingress its rules and its weight."""
@@ -201,10 +207,7 @@ def _owner_reference(owner: Object) -> dict[str, Any]:
 
 
 def _is_ours(spec: RoutingSpec, ingress: Object) -> bool:
-    return any(
-        owner.get("controller") and owner.get("uid") == metadata(spec.owner).get("uid")
-        for owner in mappings(metadata(ingress).get("ownerReferences"))
-    )
+    return is_controlled_by(ingress, text(metadata(spec.owner).get("uid")))
 
 
 def _is_left_behind(spec: RoutingSpec, ingress: Object, wanted: Mapping[str, Any]) -> bool:
@@ -212,7 +215,7 @@ def _is_left_behind(spec: RoutingSpec, ingress: Object, wanted: Mapping[str, Any
 
     It stays so when a Rollout is deleted without its dependents, as people do to change its selector; upstream refuses it.
     """
-    if any(owner.get("controller") for owner in mappings(metadata(ingress).get("ownerReferences"))):
+    if controller_of(ingress) is not None:
         return False
     is_canary = annotations_in(ingress).get(f"{_prefix(spec)}/canary") == "true"
     return is_canary and mapping(ingress.get("spec")).get("rules") == wanted["spec"]["rules"]

@@ -5,10 +5,10 @@ Owns the tolerant accessors that routers share. Must not: change its arguments, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from routers.base import InvalidRouting, RoutingSpec
+from routers.base import InvalidRouting, RoutingError, RoutingSpec
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -91,3 +91,17 @@ def both_services(spec: RoutingSpec) -> tuple[str, str]:
             f'spec.strategy.canary.stableService: Invalid value: "{stable}": stable and canary must be different Services'
         )
     return stable, canary
+
+
+def refused_as_spec(attempt: Callable[[], object]) -> None:
+    """Try what routing would do; whatever keeps it from that is told as a mistake of the spec.
+
+    Raises:
+        InvalidRouting: the attempt raised a `RoutingError`.
+    """
+    try:
+        attempt()
+    except InvalidRouting:
+        raise
+    except RoutingError as error:
+        raise InvalidRouting(str(error)) from error

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from analysis.run.phases import Phase
+from crds.names import POD_TEMPLATE_HASH
 from kube.objects import Object, is_deleting, labels_of, name_of
 
-POD_TEMPLATE_HASH = "rollouts-pod-template-hash"
 DEFAULT_LIMIT = 5
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from analysis.run.metrics import Metric
+if TYPE_CHECKING:
+    from analysis.run.metrics import Metric
 
 
 class Phase(StrEnum):

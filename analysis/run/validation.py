@@ -9,12 +9,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from analysis.arguments import Argument, secret_references, substitute, tag_names, tags
+from analysis.arguments import Argument, filled_metrics, substitute, tag_names
 from analysis.errors import InvalidAnalysis
 from analysis.expressions import ExpressionError
 from analysis.expressions import compile as compile_condition
 from analysis.no_data import carried
-from analysis.redaction import REDACTED
 from analysis.run.metrics import DEFAULT_RETENTION, Metric, matching, read_metrics, read_number
 from analysis.shapes import check_shape
 from analysis.templates import flatten
@@ -41,10 +40,8 @@ def resolve(spec: Mapping[str, Any], *, served: Collection[str]) -> tuple[Metric
         check_shape(spec)
     except InvalidAnalysis as error:
         raise InvalidAnalysis(f"Analysis spec invalid: {error}") from None
-    arguments: Sequence[Argument] = spec.get("args") or ()
     try:
-        values = tags(arguments, secrets=dict.fromkeys(secret_references(arguments), REDACTED))
-        metrics = [substitute(metric, values) for metric in spec.get("metrics") or ()]
+        metrics = filled_metrics(spec)
     except InvalidAnalysis as error:
         raise InvalidAnalysis(f"Unable to resolve metric arguments: {error}") from None
     try:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.arguments import secret_references, substitute, tags
+from analysis.arguments import filled_metrics
 from analysis.errors import InvalidAnalysis
 from analysis.no_data import ADVICE
-from analysis.redaction import REDACTED
+from analysis.run.phases import Phase
 from kube.objects import Object, name_of
 
 LINE_CHARACTERS = 160
@@ -27,7 +27,7 @@ NEVER_MEASURED = "AnalysisRunNeverMeasured"
 NO_DATA_HINT = f"no data for that time: {ADVICE}"
 _NUMBER = re.compile(r"-?\d+\.\d+(?:[eE][-+]?\d+)?")
 _VALUE_CHARACTERS = 60
-_BAD = ("Failed", "Error", "Inconclusive")
+_BAD = tuple(phase for phase in Phase if phase.is_bad)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,12 +198,10 @@ def _results(run: Object) -> Iterable[Mapping[str, Any]]:
 def _metrics(run: Object) -> dict[str, Mapping[str, Any]]:
     """Return the metrics by name, arguments filled in where they can be; secrets are shown as `*****`."""
     spec = run.get("spec") or {}
-    metrics, arguments = spec.get("metrics") or (), spec.get("args") or ()
     try:
-        values = tags(arguments, secrets=dict.fromkeys(secret_references(arguments), REDACTED))
-        metrics = [substitute(metric, values) for metric in metrics]
+        metrics = filled_metrics(spec)
     except InvalidAnalysis:
-        pass  # what cannot be filled in is shown as it is written
+        metrics = list(spec.get("metrics") or ())  # what cannot be filled in is shown as it is written
     return {str(metric["name"]): metric for metric in metrics}
 
 

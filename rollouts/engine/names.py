@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from crds.names import MANAGED_BY as MANAGED_BY
+from crds.names import POD_TEMPLATE_HASH as POD_TEMPLATE_HASH
 from kube.objects import Object, annotations_of
 
-POD_TEMPLATE_HASH = "rollouts-pod-template-hash"
 REVISION = "rollout.argoproj.io/revision"
 REVISION_HISTORY = "rollout.argoproj.io/revision-history"
 DESIRED_REPLICAS = "rollout.argoproj.io/desired-replicas"
 EPHEMERAL_METADATA = "rollout.argoproj.io/ephemeral-metadata"
 SCALE_DOWN_DEADLINE = "scale-down-deadline"
-MANAGED_BY = "argo-rollouts.argoproj.io/managed-by-rollouts"
 INSTANCE_ID = "argo-rollouts.argoproj.io/controller-instance-id"
 POD_DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 RESTART_SURGE = "rollouts/restart-surge"
