@@ -15,7 +15,7 @@ from kube.effects import no_effects
 from kube.executor import Executor
 from kube.informer import Informer
 from kube.kinds import ANALYSIS_RUN, ROLLOUT, Kind
-from kube.objects import Key, Object, labels_of
+from kube.objects import Key, Object, key_of, labels_of
 from kube.plan import Observation, Plan
 from rollouts.engine.names import INSTANCE_ID
 from rollouts.rollout.analyses import is_finished
@@ -74,6 +74,11 @@ def rollout_controller(machinery: Machinery, *, workers: int = 10, resync_second
             return None
         return plan(snapshot, now)
 
+    def forget(old: Object | None, new: Object | None) -> None:
+        if old is not None and new is None:
+            machinery.readings.forget(key_of(old))
+
+    informers[ROLLOUT].on_change(forget)
     return Controller(
         "rollout",
         root=ROLLOUT,

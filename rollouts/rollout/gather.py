@@ -140,7 +140,6 @@ def gather(stores: Stores, key: Key) -> Snapshot | None:
     """Return all that is known about a Rollout; None when there is none of that name."""
     rollout = stores[ROLLOUT].get(*key)
     if rollout is None:
-        stores.readings.forget(key)
         return None
     reading = stores.readings.of(rollout)
     settings = reading.settings

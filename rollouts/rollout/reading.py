@@ -54,6 +54,10 @@ class Readings:
             self._known[key] = (uid_of(rollout), generation, reading)
         return reading
 
+    def __len__(self) -> int:
+        """How many Rollouts are remembered."""
+        return len(self._known)
+
     def forget(self, key: Key) -> None:
         """The Rollout is gone."""
         self._known.pop(key, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rollout_harness import running
 
-from kube.kinds import ROLLOUT
+from kube.kinds import ROLLOUT, ObjectRef
 
 pytestmark = pytest.mark.looptime
 
@@ -125,3 +125,13 @@ async def test_a_hundred_rollouts_at_once_all_end_well() -> None:
             await cluster.set_image("shop:2", f"shop-{number}")
         for number in range(100):
             await cluster.phase("Healthy", f"shop-{number}")
+
+
+async def test_nothing_is_remembered_of_rollouts_that_are_gone() -> None:
+    async with running() as cluster:
+        await cluster.apply(shop("[{setWeight: 40}]"))
+        await cluster.phase("Healthy")
+        assert len(cluster.manager._readings) == 1
+        await cluster.client.delete(ObjectRef(ROLLOUT, "default", "shop"))
+        await cluster.settled()
+        assert len(cluster.manager._readings) == 0
