@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kube.kinds import DEPLOYMENT, REPLICA_SET, ROLLOUT, Kind, ObjectRef
-from kube.objects import Object, is_controlled_by, name_of, namespace_of, uid_of
+from kube.objects import Object, is_controlled_by, name_of, namespace_of, uid_of, version_of
 from rollouts.cli.patches import Refused
 from rollouts.engine.injection import as_written
 from rollouts.engine.names import POD_TEMPLATE_HASH, revision_of
@@ -114,6 +114,12 @@ def undo_template(rollout: Object, current: Mapping[str, Any], replica_sets: Ite
     if means_the_same(without_injected(current), template):
         raise AlreadyThere(f"skipped rollback (current template already matches revision {wanted})")
     return template
+
+
+def undoing(workload: Object, kind: Kind, template: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the JSON patch that gives a workload another template, if nobody changed it since it was read (`Conflict` else)."""
+    version = {"op": "replace", "path": "/metadata/resourceVersion", "value": version_of(workload)}
+    return [version, {"op": "replace", "path": "/" + "/".join(template_path(kind)), "value": dict(template)}]
 
 
 def _previous(rollout: str, by_revision: Mapping[int, Object]) -> int:
