@@ -11,6 +11,7 @@ from typing import Any
 
 from analysis.arguments import rollout_arguments
 from analysis.errors import InvalidAnalysis
+from analysis.run.phases import Phase
 from analysis.templates import build_run, collect, references
 from kube.kinds import ANALYSIS_RUN, ObjectRef
 from kube.objects import Object, labels_of, name_of
@@ -21,7 +22,7 @@ from rollouts.engine.steps import kind_of
 from rollouts.rollout.draft import Draft, Order
 from rollouts.rollout.progress import BACKGROUND_RUN, FAILED, INCONCLUSIVE, STEP_RUN, add_pause, paused_for
 
-FINISHED = frozenset({"Successful", "Failed", "Error", "Inconclusive"})
+FINISHED = frozenset(phase.value for phase in Phase if phase.is_completed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +79,10 @@ def _name(draft: Draft, wanted: Wanted) -> None:
         return
     taken = {name_of(run): run for run in draft.snapshot.analysis_runs}
     attempt, name, phase = 0, name_of(body), "Pending"
-    while name in taken:
-        if not is_finished(taken[name]) and _same_spec(taken[name], body) and not taken[name]["spec"].get("terminate"):
-            phase = (taken[name].get("status") or {}).get("phase") or phase
+    while name in taken or name in draft.snapshot.foreign_runs:
+        run = taken.get(name)
+        if run is not None and not is_finished(run) and _same_spec(run, body) and not run["spec"].get("terminate"):
+            phase = (run.get("status") or {}).get("phase") or phase
             break
         attempt += 1
         name = f"{name_of(body)}.{attempt}"
@@ -98,10 +100,11 @@ def _is_missing(draft: Draft, wanted: Wanted) -> bool:
 
 def _create(draft: Draft, wanted: Wanted) -> None:
     body, name = _run_or_pause(draft, wanted), draft.canary_status[wanted.field]["name"]
-    if body is not None and f"{name}.".startswith(f"{name_of(body)}."):
+    is_free = name not in draft.snapshot.foreign_runs
+    if body is not None and is_free and f"{name}.".startswith(f"{name_of(body)}."):
         draft.write(Order.ANALYSIS, Create(kind=ANALYSIS_RUN, body={**body, "metadata": {**body["metadata"], "name": name}}))
     elif body is not None:
-        _name(draft, wanted)  # a client moved to another step before the run was there
+        _name(draft, wanted)  # a client moved to another step before the run was there, or somebody else took the name
 
 
 def _run_or_pause(draft: Draft, wanted: Wanted) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ Owns the indices it needs and which objects touch which Rollout. Must not: decid
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -23,7 +24,18 @@ from kube.kinds import (
     Kind,
     ObjectRef,
 )
-from kube.objects import Key, Object, annotations_of, controller_of, key_of, labels_of, name_of, namespace_of, uid_of
+from kube.objects import (
+    Key,
+    Object,
+    annotations_of,
+    controller_of,
+    is_controlled_by,
+    key_of,
+    labels_of,
+    name_of,
+    namespace_of,
+    uid_of,
+)
 from kube.selectors import selects_for_workload
 from kube.store import Index, Store
 from rollouts.engine.names import MANAGED_BY, POD_TEMPLATE_HASH
@@ -45,6 +57,7 @@ KINDS = (
     CLUSTER_ANALYSIS_TEMPLATE,
     ANALYSIS_RUN,
 )
+_NUMBER = re.compile(r"\.\d+$")
 SELECTORS: Mapping[Kind, str] = {REPLICA_SET: POD_TEMPLATE_HASH, POD: POD_TEMPLATE_HASH}
 """Label selectors that keep other people's objects out of the stores."""
 
@@ -83,13 +96,19 @@ def _base(obj: Object) -> Iterable[str]:
     return (f"{namespace_of(obj)}/{name_of(obj).rpartition('-')[0]}",)
 
 
+def _run_bases(run: Object) -> Iterable[str]:
+    """Return what a run's name may be without hash, revision, step and number: for a Rollout's run, the Rollout's name."""
+    name = _NUMBER.sub("", name_of(run))
+    return {f"{namespace_of(run)}/{name.rsplit('-', parts)[0]}" for parts in (2, 3)}
+
+
 def indices(readings: Readings) -> Mapping[Kind, Mapping[str, Index]]:
     """Return how each kind's store is to be indexed for `gather`; `readings` spares reading a spec again for a new status."""
     return {
         ROLLOUT: {"refers": _references(readings)},
         REPLICA_SET: {"owner": _owner, "uid": lambda obj: (uid_of(obj),), "base": _base},
         POD: {"owner": _owner},
-        ANALYSIS_RUN: {"owner": _owner},
+        ANALYSIS_RUN: {"owner": _owner, "base": _run_bases},
         SERVICE: {"managed": _manager},
         DESTINATION_RULE: {"managed": _manager},
     }
@@ -159,9 +178,15 @@ def gather(stores: Stores, key: Key) -> Snapshot | None:
         services={ref.name: obj for ref, obj in found.items() if ref.kind == SERVICE},
         templates=dict(_templates(stores, settings, namespace_of(rollout))),
         analysis_runs=tuple(stores[ANALYSIS_RUN].by("owner", uid_of(rollout))),
+        foreign_runs=_foreign_runs(stores, rollout),
         service_users={name: _users(stores, ObjectRef(SERVICE, key[0], name)) for name in names},
         routing=Objects(found),
     )
+
+
+def _foreign_runs(stores: Stores, rollout: Object) -> frozenset[str]:
+    alike = stores[ANALYSIS_RUN].by("base", "/".join(key_of(rollout)))
+    return frozenset(name_of(run) for run in alike if not is_controlled_by(run, uid_of(rollout)))
 
 
 def _replica_sets(stores: Stores, rollout: Object) -> Iterator[Object]:

@@ -101,6 +101,8 @@ class Snapshot:
     """Analysis templates that may be referred to, nested ones included."""
     analysis_runs: Sequence[Object] = ()
     """Runs that this Rollout controls."""
+    foreign_runs: Collection[str] = ()
+    """Names of runs like this Rollout's that belong to somebody else."""
     service_users: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Which Rollouts of the namespace refer to each of this one's Services."""
     routing: Objects = field(default_factory=Objects)

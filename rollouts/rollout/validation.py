@@ -12,7 +12,7 @@ from typing import Any
 from crds.common import LabelSelector
 from crds.reading import Malformed, read
 from crds.rollout import RolloutSpec
-from kube.objects import Object, parse_time
+from kube.objects import Object, name_of, parse_time
 from kube.selectors import is_empty, selects
 from rollouts.rollout.problems import Problem, forbidden, invalid_text, required
 from rollouts.rollout.settings import DEFAULT_PROGRESS_DEADLINE_SECONDS, or_default
@@ -22,6 +22,12 @@ from rollouts.rollout.validation_canary import canary_problems
 __all__ = ["Problem", "invalid_text", "validate"]
 
 _TEMPLATE = "spec.template"
+LONGEST_NAME = 253
+"""Characters of an object's name."""
+HASH_ADDS = len("-4294967295")
+"""What the name of a ReplicaSet has more than its Rollout's, at most."""
+RUN_ADDS = len("-9999999-999.99")
+"""What the name of an AnalysisRun has more than that: revision, step and attempt, longer than any that were seen."""
 
 
 def validate(rollout: Object) -> list[Problem]:
@@ -35,7 +41,7 @@ def validate(rollout: Object) -> list[Problem]:
     spec = read(RolloutSpec, rollout["spec"], at="spec")
     if not isinstance(spec, RolloutSpec):
         return unserved + [_problem(bad) for bad in spec if not any(bad.path.startswith(one.field) for one in unserved)]
-    problems = [*unserved, *_numbers(spec), *_strategy(spec)]
+    problems = [*unserved, *_name(rollout, spec), *_numbers(spec), *_strategy(spec)]
     if spec.workload_ref is None:
         problems += [*_selector(spec.selector), *_template(spec)]
     return problems
@@ -45,6 +51,17 @@ def _problem(malformed: Malformed) -> Problem:
     if malformed.is_missing:
         return required(malformed.path, malformed.message)
     return Problem(malformed.path, malformed.message, malformed.value)
+
+
+def _name(rollout: Object, spec: RolloutSpec) -> Iterator[Problem]:
+    """Check that the names made of the Rollout's leave room for what is added, so that nothing fails in mid-update."""
+    name, canary = name_of(rollout), spec.strategy.canary if spec.strategy else None
+    steps = (canary.steps or ()) if canary else ()
+    analysed = canary is not None and (canary.analysis is not None or any(step.analysis is not None for step in steps))
+    longest = LONGEST_NAME - HASH_ADDS - (RUN_ADDS if analysed else 0)
+    if len(name) > longest:
+        what = "AnalysisRuns" if analysed else "ReplicaSets"
+        yield Problem("metadata.name", f"must be at most {longest} characters: names of its {what} begin with it; shorten it", name)
 
 
 def _numbers(spec: RolloutSpec) -> Iterator[Problem]:
