@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from analysis.conditions import Verdict, judge
 from analysis.history.series import Flags, Floats, Question, Table, sorted_as
+from analysis.no_data import is_no_data, no_data_text
 from analysis.run.draft import ERROR_RETRY
+from analysis.run.measuring import NO_DATA_PHASES
 from analysis.run.metrics import Metric
 from analysis.run.phases import Counters, Phase, assess
 
@@ -28,6 +30,8 @@ CODES = {phase: code for code, phase in enumerate(PHASES)}
 _MEASURED = 4
 """The first so many of `PHASES` are those of measurements."""
 _RUNNING = CODES[Phase.RUNNING]
+SKIPPED = CODES[Phase.PENDING]
+"""Stands for a measurement that is not counted, because it had no data."""
 _ROOM = 256
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -44,6 +48,8 @@ class Judged:
     """How many samples each measurement saw."""
     pooled: Floats
     """All samples of all measurements."""
+    blind: Flags
+    """Which of them had no data and were decided by the metric's `rollouts/no-data`."""
     messages: dict[str, int] = field(default_factory=dict)
     """Texts of Errors, and how often each came."""
 
@@ -56,17 +62,19 @@ def judged(metric: Metric, asked: Question, found: Table, *, kind: str) -> Judge
     """
     judging = _Judging(metric, kind)
     count = asked.moments.count
-    phases = np.zeros(count, dtype=np.int8)
+    phases, blind = np.zeros(count, dtype=np.int8), np.zeros(count, dtype=np.bool_)
     first, sizes = np.full(count, np.nan), np.zeros(count, dtype=np.int64)
     for number, at_ms in enumerate(asked.moments.times_ms.tolist()):
         window = slice(number * asked.stride, number * asked.stride + asked.window)
         seen = found.values[:, window][found.present[:, window]]
-        phases[number], values = judging.judge(seen, asked.order, at_ms)
+        values = sorted_as(seen.tolist(), asked.order)
+        blind[number] = metric.no_data is not None and is_no_data(values)
+        phases[number] = judging.without_data(values) if blind[number] else judging.judge(values, seen.tobytes(), at_ms)
         sizes[number] = len(values)
         if values:
             first[number] = values[0]
     pooled = found.values[found.present]
-    return Judged(asked=asked, phases=phases, first=first, sizes=sizes, pooled=pooled, messages=judging.messages)
+    return Judged(asked=asked, phases=phases, first=first, sizes=sizes, pooled=pooled, blind=blind, messages=judging.messages)
 
 
 @dataclass(slots=True)
@@ -78,16 +86,25 @@ class _Judging:
     messages: dict[str, int] = field(default_factory=dict)
     _known: dict[bytes, Verdict] = field(default_factory=dict)
 
-    def judge(self, seen: Floats, order: str, at_ms: int) -> tuple[int, list[float]]:
-        """Return the phase's number and the samples as the conditions see them."""
-        values = sorted_as(seen.tolist(), order)
-        key = seen.tobytes()
+    def judge(self, values: list[float], key: bytes, at_ms: int) -> int:
+        """Return the number of the phase; the same samples have the same key."""
         verdict = None if self._looks_at_the_clock else self._known.get(key)
         if verdict is None:
             verdict = self._known[key] = self._verdict(values, at_ms)
-        if verdict.message:
-            self.messages[verdict.message] = self.messages.get(verdict.message, 0) + 1
-        return CODES[Phase(verdict.phase.value)], values
+        self._note(verdict.message)
+        return CODES[Phase(verdict.phase.value)]
+
+    def without_data(self, values: list[float]) -> int:
+        """Return the number of the phase that the metric's policy gives to a measurement without data."""
+        policy = self.metric.no_data
+        phase = None if policy is None else NO_DATA_PHASES.get(policy)
+        if policy is not None and phase is Phase.ERROR:
+            self._note(no_data_text(values, policy))
+        return SKIPPED if phase is None else CODES[phase]
+
+    def _note(self, message: str) -> None:
+        if message:
+            self.messages[message] = self.messages.get(message, 0) + 1
 
     @property
     def _looks_at_the_clock(self) -> bool:
@@ -112,7 +129,7 @@ class Runs:
     ends_ms: Places
     """When the metric's phase was final."""
     phases: Codes
-    """How each ended; Running for one that Errors stretched beyond the end of the data."""
+    """How each ended; Running for one that Errors, or measurements that do not count, stretched beyond the end of the data."""
 
     @property
     def count(self) -> int:
@@ -182,19 +199,23 @@ class _Walk:
         going = np.flatnonzero(at <= bound)
         while going.size:
             codes = self.measured[at[going]]
-            state[going] = reached = self._after(state[going], codes)
+            counted = codes != SKIPPED
+            if counted.any():
+                state[going[counted]] = self._after(state[going[counted]], codes[counted])
             ends[going] = at[going]
             at[going] += np.where(codes == CODES[Phase.ERROR], retry, stride)
-            going = going[~self._over[reached] & (at[going] <= bound[going])]
+            going = going[~self._over[state[going]] & (at[going] <= bound[going])]
         return self._verdicts(state), ends
 
     def _verdicts(self, state: Places) -> Codes:
         """Settle what is still going on: where there is no count, the run is terminated, which makes it Successful."""
-        settled = [
-            CODES[assess(self.metric, counted, terminating=True).phase] if self.last is not None and phase == _RUNNING else phase
-            for counted, phase in zip(self._counted, self._phases, strict=True)
-        ]
+        settled = [self._settled(counted, phase) for counted, phase in zip(self._counted, self._phases, strict=True)]
         return np.array(settled, dtype=np.int8)[state]
+
+    def _settled(self, counted: Counters, phase: int) -> int:
+        if phase < _MEASURED:
+            return phase
+        return _RUNNING if self.last is None else CODES[assess(self.metric, counted, terminating=True).phase]
 
     def _after(self, state: Places, codes: Codes) -> Places:
         """Return the states after one more measurement each; pairs not seen before are counted and assessed."""

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from analysis.history.metric import Period, Replayed
-from analysis.history.replay import CODES, Runs, longest_stretch
+from analysis.history.replay import CODES, SKIPPED, Runs, longest_stretch
 from analysis.history.series import interval_of
 from analysis.history.statistics import duration_text, share_text, sparkline, summary
 from analysis.history.suggest import TARGET, Suggestion
+from analysis.no_data import NoData
 from analysis.run.phases import Phase
 
 _MEASURED = (Phase.SUCCESSFUL, Phase.FAILED, Phase.INCONCLUSIVE, Phase.ERROR)
@@ -53,6 +54,7 @@ def metric_data(replayed: Replayed) -> dict[str, Any]:
             "count": total,
             **{phase.value.lower(): counts[phase] for phase in _MEASURED},
             "noData": _without_data(replayed),
+            "notCounted": _skipped(replayed),
             "nan": numbers.nan,
         },
         "longestFailing": {
@@ -82,7 +84,8 @@ def _rule(replayed: Replayed, period: Period) -> str:
         often = f"every {duration_text(metric.interval)} for {duration_text(period.run_for)}"
     else:
         often = f"{metric.count} times, every {duration_text(metric.interval)}"
-    return "; ".join([often, *conditions, f"failureLimit {metric.failure_limit}"])
+    policy = "no data is not counted" if metric.no_data is NoData.SKIP else f"no data counts as {metric.no_data}"
+    return "; ".join([often, *conditions, *([policy] if metric.no_data else []), f"failureLimit {metric.failure_limit}"])
 
 
 def _measurement_lines(replayed: Replayed) -> Iterator[str]:
@@ -90,7 +93,8 @@ def _measurement_lines(replayed: Replayed) -> Iterator[str]:
     counts, total = _counts(replayed), len(measured.phases)
     numbers = summary(measured.pooled)
     shares = [f"{phase} {share_text(counts[phase] / total)}" for phase in _MEASURED if counts[phase]]
-    missing = _without_data(replayed)
+    skipped, missing = _skipped(replayed), _without_data(replayed)
+    shares += [f"not counted {share_text(skipped / total)}"] if skipped else []
     shares += [f"no data {share_text(missing / total)}"] if missing else []
     shares += [f"{share_text(numbers.nan)} of the samples NaN"] if numbers.nan else []
     yield f"points   {total}: {', '.join(shares)}"
@@ -117,7 +121,7 @@ def _run_lines(runs: Runs, period: Period) -> Iterator[str]:
         return
     yield "runs     " + _runs_sentence(runs, period)
     if unfinished := runs.ended(Phase.RUNNING):
-        yield f"         {unfinished} would not have ended yet, because Errors made them longer"
+        yield f"         {unfinished} would not have ended yet, because Errors, or measurements that do not count, made them longer"
 
 
 def _runs_sentence(runs: Runs, period: Period) -> str:
@@ -158,6 +162,11 @@ def _suggestion_data(suggestion: Suggestion) -> dict[str, Any]:
 
 def _counts(replayed: Replayed) -> Mapping[Phase, int]:
     return {phase: int(np.count_nonzero(replayed.measured.phases == CODES[phase])) for phase in _MEASURED}
+
+
+def _skipped(replayed: Replayed) -> int:
+    """Return how many measurements are not counted by the metric's `rollouts/no-data: skip`."""
+    return int(np.count_nonzero(replayed.measured.phases == SKIPPED))
 
 
 def _without_data(replayed: Replayed) -> int:

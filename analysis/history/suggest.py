@@ -131,7 +131,8 @@ def _threshold(metric: Metric, judged: Judged, again: _Again, kind: str) -> Thre
         return None
 
     def share(number: float) -> float:
-        phases = np.where(judged.sizes > 0, replace(comparison, number=number).phases(judged.first), judged.phases)
+        compared = replace(comparison, number=number).phases(judged.first)
+        phases = np.where((judged.sizes > 0) & ~judged.blind, compared, judged.phases)
         return again(metric, replace(judged, phases=phases.astype(np.int8))).share(Phase.FAILED)
 
     found = _first(list(_thresholds(comparison, judged.first)), share)

@@ -24,12 +24,13 @@ _SHOWN_CHARACTERS = 64 * 1024
 """So much is left when secrets were replaced; what is stored is much shorter."""
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"})
 
-_PHASES = {
+NO_DATA_PHASES = {
     NoData.ERROR: Phase.ERROR,
     NoData.FAILED: Phase.FAILED,
     NoData.INCONCLUSIVE: Phase.INCONCLUSIVE,
     NoData.SUCCESSFUL: Phase.SUCCESSFUL,
 }
+"""What a measurement without data counts as; `skip` has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +112,7 @@ def conclude(prepared: Prepared, response: HttpResponse, *, now: datetime) -> Me
     except BadResponse as error:
         return failed(prepared, _reading_error(prepared, response, error), now=now)
     if prepared.no_data is not None and is_no_data(sample.value):
-        phase, message = _PHASES.get(prepared.no_data), no_data_text(sample.value, prepared.no_data)
+        phase, message = NO_DATA_PHASES.get(prepared.no_data), no_data_text(sample.value, prepared.no_data)
         if phase is None:
             return Skipped(finished_at=now, message=message)
     else:

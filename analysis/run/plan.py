@@ -7,18 +7,16 @@ I/O, read a clock, know what a provider does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from analysis.errors import InvalidAnalysis
-from analysis.no_data import policies
 from analysis.run.draft import Draft, due_at
 from analysis.run.metrics import Metric
 from analysis.run.phases import Phase
 from analysis.run.snapshot import Measure, Snapshot, effect_id
 from analysis.run.status import summary, written_result
-from analysis.run.validation import resolve
+from analysis.run.validation import resolve, with_policies
 from analysis.run.verdicts import NEVER_MEASURED, never_measured
 from kube.kinds import ANALYSIS_RUN, ObjectRef
 from kube.objects import format_time, is_deleting, known_time, name_of, namespace_of, uid_of
@@ -37,23 +35,13 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
     if _phase_of(run).is_completed:
         return _retire(run, now, consumed)
     try:
-        metrics = _with_policies(run, resolve(run.get("spec") or {}, served=snapshot.providers.keys()))
+        metrics = with_policies(run, resolve(run.get("spec") or {}, served=snapshot.providers.keys()))
         draft = Draft.of(snapshot, metrics, now)
         draft.fold(snapshot.observations)
     except InvalidAnalysis as error:
         return _refuse(run, str(error), now, consumed)
     draft.assess()
     return _proceed(snapshot, draft, consumed)
-
-
-def _with_policies(run: Mapping[str, Any], metrics: Sequence[Metric]) -> tuple[Metric, ...]:
-    """Give metrics what the run's annotations say about measurements without data.
-
-    Raises:
-        InvalidAnalysis: an annotation cannot be read.
-    """
-    chosen = policies(run, [metric.name for metric in metrics])
-    return tuple(replace(metric, no_data=chosen.get(metric.name)) for metric in metrics)
 
 
 def _phase_of(run: Mapping[str, Any]) -> Phase:

@@ -13,7 +13,7 @@ from analysis.arguments import Argument, filled_metrics, substitute, tag_names
 from analysis.errors import InvalidAnalysis
 from analysis.expressions import ExpressionError
 from analysis.expressions import compile as compile_condition
-from analysis.no_data import carried
+from analysis.no_data import carried, policies
 from analysis.run.metrics import DEFAULT_RETENTION, Metric, matching, read_metrics, read_number
 from analysis.shapes import check_shape
 from analysis.templates import flatten
@@ -48,6 +48,16 @@ def resolve(spec: Mapping[str, Any], *, served: Collection[str]) -> tuple[Metric
         return _with_rules(read_metrics(metrics, served=served), spec)
     except InvalidAnalysis as error:
         raise InvalidAnalysis(f"Analysis spec invalid: {error}") from None
+
+
+def with_policies(run: Object, metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+    """Give metrics what the run's annotations say about measurements without data.
+
+    Raises:
+        InvalidAnalysis: an annotation cannot be read.
+    """
+    chosen = policies(run, [metric.name for metric in metrics])
+    return tuple(replace(metric, no_data=chosen.get(metric.name)) for metric in metrics)
 
 
 def _with_rules(metrics: Sequence[Metric], spec: Mapping[str, Any]) -> tuple[Metric, ...]:

@@ -87,14 +87,14 @@ class _Template:
         from analysis.redaction import Redactor
 
         try:
-            spec, secrets = self._run_spec(read_arguments(given))
+            run, secrets = self._run(read_arguments(given))
         except UnresolvedArgument as error:
             raise Refused(f"{error}; give it with -a {error.name}=VALUE") from error
         except InvalidAnalysis as error:
             raise Refused(str(error)) from error
         redactor = Redactor.of(secrets)
         try:
-            found = _read(spec)
+            found = _read(run)
         except InvalidAnalysis as error:
             raise Refused(redactor.text(str(error))) from None
         if unknown := set(names) - {metric.name for metric in found}:
@@ -105,18 +105,19 @@ class _Template:
             raise Refused(f"{self.title} has no metric of Prometheus to replay")
         return asked, [metric for metric in wanted if metric not in asked], redactor
 
-    def _run_spec(self, given: Sequence[Mapping[str, str]]) -> tuple[dict[str, Any], list[str]]:
-        """Return the spec of the run that the template would make, secrets filled in, and these secrets."""
+    def _run(self, given: Sequence[Mapping[str, str]]) -> tuple[dict[str, Any], list[str]]:
+        """Return the run that the template would make, secrets filled in, and these secrets."""
         from analysis.arguments import secret_references
         from analysis.templates import build_run
 
         templates = self._templates.collect(self._name)
         if unknown := unknown_arguments(given, templates):
             raise Refused(f"{self.title} declares {unknown}")
-        spec = build_run(metadata={}, templates=templates, arguments=given)["spec"]
+        run = build_run(metadata={}, templates=templates, arguments=given)
+        spec = run["spec"]
         secrets = {name: self._secret(*reference) for name, reference in secret_references(spec.get("args") or ()).items()}
         filled = [{"name": one["name"], "value": secrets.get(one["name"], one.get("value"))} for one in spec.get("args") or ()]
-        return {**spec, "args": filled}, list(secrets.values())
+        return {**run, "spec": {**spec, "args": filled}}, list(secrets.values())
 
     def _secret(self, name: str, key: str) -> str:
         found = (self._cluster.client.get(SECRET, self._cluster.namespace, name).get("data") or {}).get(key)
@@ -132,14 +133,15 @@ class _Template:
         return cluster
 
 
-def _read(spec: dict[str, Any]) -> tuple[Metric, ...]:
-    """Read all metrics of a run, whatever their provider."""
+def _read(run: dict[str, Any]) -> tuple[Metric, ...]:
+    """Read all metrics of a run, whatever their provider, with what its annotations say about measurements without data."""
     from analysis.providers import KNOWN
-    from analysis.run.validation import resolve
+    from analysis.run.validation import resolve, with_policies
 
+    spec = run["spec"]
     providers = [metric.get("provider") or {} for metric in spec["metrics"]]
     plugins = {f"plugin {name}" for provider in providers for name in provider.get("plugin") or ()}
-    return resolve(spec, served={*KNOWN, *plugins})
+    return with_policies(run, resolve(spec, served={*KNOWN, *plugins}))
 
 
 def _address_of(metric: Metric, given: dict[str, Any]) -> Address:

@@ -30,7 +30,7 @@ END = 1_785_585_600
 
 
 async def prometheus(request: web.Request) -> web.Response:
-    """Answer queries of `ok` with 1, of `flaky` with 0 in one of ten minutes, of `wrong` with an error."""
+    """Answer `ok` with 1, `flaky` with 0 in one of ten minutes, `quiet` with NaN in these, `wrong` with an error."""
     name = request.query["query"]
     if name.startswith("wrong"):
         return web.json_response({"status": "error", "errorType": "bad_data", "error": "no such function"}, status=400)
@@ -38,7 +38,7 @@ async def prometheus(request: web.Request) -> web.Response:
         result: Any = [{"metric": {"job": "shop"}, "value": [END, "1"]}]
         return web.json_response({"status": "success", "data": {"resultType": "vector", "result": result}})
     start, end, step = (int(float(request.query[one])) for one in ("start", "end", "step"))
-    bad = "0" if name.startswith("flaky") else "1"
+    bad = {"flaky": "0", "quiet": "NaN"}.get(name, "1")
     values = [[at, bad if (END - at) // 60 % 10 == 5 else "1"] for at in range(start, end + 1, step)]
     result = [{"metric": {"job": "shop"}, "values": values}]
     return web.json_response({"status": "success", "data": {"resultType": "matrix", "result": result}})
@@ -124,6 +124,17 @@ def test_a_template_in_a_file_is_replayed_without_a_cluster(server: Server, tmp_
     assert "AnalysisTemplate errors, the 2h until 2026-08-01T12:00:00Z" in said
     assert "of 119 runs in the last 2h, 36 (30.3 %) would have failed: false alarms if nothing was wrong" in said
     assert "failureLimit: 1 (0 %)" in said
+
+
+def test_a_template_is_replayed_with_what_it_says_of_measurements_without_data(server: Server, tmp_path: Path, capsys: Any) -> None:
+    template = a_template(a_metric("quiet"))
+    metadata = {**template["metadata"], "annotations": {"rollouts/no-data": "successful"}}
+    assert replay("-f", written(tmp_path, {**template, "metadata": metadata})) == 0
+    said = capsys.readouterr().out
+    assert "no data counts as successful" in said
+    assert "none would have failed" in said
+    assert replay("-f", written(tmp_path, template)) == 0
+    assert "would have failed" in capsys.readouterr().out.replace("none would have failed", "")
 
 
 def test_a_template_of_the_cluster_is_replayed_with_its_secret_which_is_never_shown(

@@ -54,7 +54,7 @@ def judged(phases: list[Phase]) -> Judged:
     codes = np.array([PHASES.index(phase) for phase in phases], dtype=np.int8)
     empty = np.zeros(len(phases))
     asked = Question(query="", moments=grid, samples=grid)
-    return Judged(asked=asked, phases=codes, first=empty, sizes=empty.astype(np.int64), pooled=empty)
+    return Judged(asked=asked, phases=codes, first=empty, sizes=empty.astype(np.int64), pooled=empty, blind=empty.astype(bool))
 
 
 def alone(metric: Metric, phases: list[Phase], start: int, stride: int) -> Phase:

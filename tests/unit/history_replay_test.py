@@ -13,6 +13,7 @@ from analysis.history.metric import replay, together
 from analysis.history.replay import PHASES, longest_stretch
 from analysis.history.report import metric_data, metric_lines
 from analysis.history.series import sorted_as
+from analysis.no_data import NoData
 from analysis.run.phases import Phase
 from tests.history_sources import END, NAN, Past, a_metric, a_period, listed
 
@@ -152,6 +153,35 @@ def test_would_be_runs_end_by_the_rules_of_analysis_runs(
     assert ends(values, **fields) == expected
 
 
+@pytest.mark.parametrize(
+    ("policy", "values", "fields", "expected"),
+    [
+        pytest.param(None, [1, NAN, 1], {"count": 2}, ["Failed", "Failed"], id="without a policy NaN fails the condition"),
+        pytest.param(NoData.SUCCESSFUL, [1, NAN, 1], {"count": 2}, ["Successful"] * 2, id="successful"),
+        pytest.param(NoData.INCONCLUSIVE, [1, None, 1], {"count": 2}, ["Inconclusive"] * 2, id="inconclusive"),
+        pytest.param(NoData.FAILED, [1, None, 1], {"count": 2, "failureLimit": 1}, ["Successful"] * 2, id="failed counts"),
+        pytest.param(NoData.SKIP, [1, NAN, 1, 0], {"count": 2}, ["Successful", "Failed", "Failed"], id="skip measures again"),
+        pytest.param(NoData.SKIP, [1, NAN, None], {"count": 2}, ["Running", "Running"], id="skip waits beyond the end"),
+        pytest.param(NoData.SKIP, [NAN, None, NAN, NAN], {}, ["Successful"], id="a stopped run that skipped all is Successful"),
+    ],
+)
+def test_measurements_without_data_are_decided_by_the_templates_policy(
+    policy: NoData | None, values: list[float | None], fields: dict[str, Any], expected: list[str]
+) -> None:
+    metric = replace(a_metric(**{"successCondition": "result[0] >= 1", **fields}), no_data=policy)
+    found = replay(metric, listed(values, every=60), a_period(len(values) - 1, run_for=3))
+    assert [PHASES[code].value for code in found.runs.phases] == expected
+
+
+def test_the_report_tells_the_policy_and_what_it_did_not_count() -> None:
+    metric = replace(a_metric(successCondition="result[0] >= 1", count=1), no_data=NoData.SKIP)
+    found = replay(metric, listed([1, NAN, 1, 1], every=60), a_period(3))
+    text = "\n".join(metric_lines(found, a_period(3)))
+    assert "result[0] >= 1; no data is not counted; failureLimit 0" in text
+    assert "Successful 75 %, not counted 25 %" in text
+    assert metric_data(found)["points"]["notCounted"] == 1
+
+
 def test_after_an_error_the_next_try_is_ten_seconds_later_whatever_the_interval() -> None:
     """A gap of 30 seconds is bridged by three retries; one of a minute exceeds consecutiveErrorLimit and ends the run."""
     metric = a_metric(successCondition="result[0] >= 1", count=2)
@@ -249,7 +279,7 @@ def test_the_report_tells_false_alarms_the_longest_failure_and_what_would_help()
 def test_the_report_for_machines_has_the_same_numbers() -> None:
     data = metric_data(alarming())
     assert data["points"] == {
-        "count": 601, "successful": 541, "failed": 60, "inconclusive": 0, "error": 0, "noData": 0, "nan": 0.0
+        "count": 601, "successful": 541, "failed": 60, "inconclusive": 0, "error": 0, "noData": 0, "notCounted": 0, "nan": 0.0
     }  # fmt: skip
     assert (data["runs"]["count"], data["runs"]["failed"], data["longestFailing"]["points"]) == (597, 180, 2)
     assert data["suggestion"]["failureLimit"]["value"] == 2
