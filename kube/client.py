@@ -15,7 +15,7 @@ from kube import requests
 from kube.answers import Listing, Transform, listing_of, object_of
 from kube.clock import Clock, SystemClock
 from kube.counting import NO_ANSWER, RequestCounts
-from kube.errors import Gone, NotFound, TooManyRequests, Unreachable, error_of
+from kube.errors import Gone, TooManyRequests, Unreachable, error_of
 from kube.kinds import Kind, ObjectRef
 from kube.objects import Object
 from kube.requests import APPLY_PATCH, FIELD_MANAGER, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Request
@@ -156,15 +156,6 @@ class Client:
         """Return the JSON at any path: versions, discovery, OpenAPI."""
         request = Request(method="GET", path=path, query=query)
         return json.loads((await self._send(request)).body)
-
-    async def serves(self, kind: Kind) -> bool:
-        """Tell whether the server has this kind."""
-        group = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
-        try:
-            found = await self.read(group)
-        except NotFound:
-            return False
-        return any(one.get("name") == kind.plural for one in found.get("resources") or ())
 
     async def close(self) -> None:
         """Close the transport."""

@@ -41,10 +41,6 @@ DURATIONS = (0.01, 0.15, 0.25, 0.5, 1.0)
 Reconcile: TypeAlias = Callable[[Key, Sequence[Observation], datetime], Plan | None]
 
 
-class TerminalError(Exception):
-    """Making the plan again cannot help until something changes in the cluster."""
-
-
 @dataclass(frozen=True, slots=True)
 class Watch:
     """A kind whose changes matter, and to which root objects."""
@@ -106,7 +102,6 @@ class Controller:
         self._resync_seconds = resync_seconds
         self._effects = Effects(perform, clock=clock, answered=self._touch)
         self._uids: dict[Key, str] = {}
-        self._terminal: set[Key] = set()
         self._numbers = itertools.count(1)
         self.reconciles = 0
         self.errors = 0
@@ -169,7 +164,6 @@ class Controller:
         return Priority.URGENT if new is not None and watch.is_urgent(old, new) else Priority.LIVE
 
     def _touch(self, key: Key, priority: Priority = Priority.LIVE) -> None:
-        self._terminal.discard(key)
         self.queue.add(key, priority)
 
     async def _work(self) -> None:
@@ -183,8 +177,7 @@ class Controller:
         while True:
             await self._clock.sleep(self._resync_seconds * self._random.uniform(0.9, 1.1))
             for key in self._roots.store.keys():  # noqa: SIM118
-                if key not in self._terminal:
-                    self.queue.add(key, Priority.RESYNC)
+                self.queue.add(key, Priority.RESYNC)
 
     async def _one(self, key: Key) -> None:
         """Look at one object, and see to it that somebody looks again when that is needed."""
@@ -210,9 +203,6 @@ class Controller:
             self.conflicts += 1
             logger.debug("the plan is outdated: %s", outdated)
             self.queue.retry(key, longest_seconds=OUTDATED_WAIT_SECONDS)
-        except TerminalError as error:
-            self._terminal.add(key)
-            self._report(ref, root, error)
         except Exception as error:
             self._report(ref, root, error)
             self.queue.retry(key)
@@ -243,14 +233,13 @@ class Controller:
         key = (ref.namespace, ref.name)
         uid = self._uids.pop(key, "")
         self._effects.drop(key)
-        self._terminal.discard(key)
         self._executor.forget(ref, uid)
         self.queue.forget(key)
 
     def _report(self, ref: ObjectRef, root: Object, error: Exception) -> None:
         """Log a failure, with its trace unless the cluster is to blame, and tell the object's users."""
         self.errors += 1
-        expected = isinstance(error, ApiError | TerminalError) or type(error).__module__.startswith("kube.")
+        expected = isinstance(error, ApiError) or type(error).__module__.startswith("kube.")
         logger.error("the reconcile failed: %s", error, exc_info=None if expected else error)
         event = Event(about=ref, reason="ReconciliationError", message=str(error) or type(error).__name__, warning=True)
         self._executor.recorder.record(event, uid=uid_of(root))

@@ -60,7 +60,6 @@ JOB = Kind("batch", "v1", "Job", "jobs")
 ENDPOINT_SLICE = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
 INGRESS = Kind("networking.k8s.io", "v1", "Ingress", "ingresses")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
-POD_DISRUPTION_BUDGET = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
 CUSTOM_RESOURCE_DEFINITION = Kind(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
 )

@@ -10,6 +10,8 @@ from kube.kinds import DESTINATION_RULE, INGRESS, SERVICE, VIRTUAL_SERVICE, Kind
 from kube.objects import Object, annotations_of, name_of
 from tests.model import World
 
+POD_DISRUPTION_BUDGET = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
+"""What people write; the controllers neither read nor write one."""
 SERVICES = """
 apiVersion: v1
 kind: Service

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from analysis.run.phases import Phase
 from kube.clock import Clock
 from kube.controller import Controller, Watch, own_key
 from kube.effects import no_effects
@@ -19,7 +20,7 @@ from kube.plan import Event, Observation, Plan
 from rollouts.engine import conditions as condition
 
 REFUSAL = "Experiment is not served yet; compare versions with an analysis step of a Rollout instead"
-FINISHED = frozenset({"Successful", "Failed", "Error", "Inconclusive"})
+FINISHED = frozenset(phase.value for phase in Phase if phase.is_completed)
 
 
 def refuse(experiment: Object, now: datetime) -> Plan:

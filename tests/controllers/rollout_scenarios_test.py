@@ -14,10 +14,10 @@ import pytest
 import yaml
 from rollout_harness import CONTROLLER, Cluster, running
 
-from kube.kinds import DESTINATION_RULE, INGRESS, POD, POD_DISRUPTION_BUDGET, REPLICA_SET, ROLLOUT, SERVICE, VIRTUAL_SERVICE, Kind
+from kube.kinds import DESTINATION_RULE, INGRESS, POD, REPLICA_SET, ROLLOUT, SERVICE, VIRTUAL_SERVICE, Kind
 from kube.objects import Object, format_time, labels_of, name_of
 from sandbox.apiserver.faults import Fault
-from tests.shops import HASH, ROUTINGS, canary_weight, destinations, routed_rollout
+from tests.shops import HASH, POD_DISRUPTION_BUDGET, ROUTINGS, canary_weight, destinations, routed_rollout
 
 pytestmark = pytest.mark.looptime
 

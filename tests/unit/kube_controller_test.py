@@ -13,7 +13,7 @@ import pytest
 from kube_cluster import Cluster, child, cluster, nothing_to_do, ref
 from kube_fakes import WIDGET
 
-from kube.controller import Controller, TerminalError, Watch, own_key
+from kube.controller import Controller, Watch, own_key
 from kube.errors import NotFound
 from kube.kinds import CONFIG_MAP, ObjectRef
 from kube.objects import Key
@@ -227,23 +227,6 @@ async def test_a_conflict_is_no_error_and_leads_to_another_plan_soon() -> None:
         await asyncio.sleep(5)
         assert (await scene.get())["status"] == {"n": 5}
         assert (controller.errors, scene.recorded.events, controller.conflicts) == (0, [], 5)
-
-
-async def test_a_terminal_error_is_not_tried_again_until_something_changes() -> None:
-    async with cluster() as scene:
-        await scene.widget()
-        attempts: list[int] = []
-
-        def reconcile(key: Key, observations: Sequence[Observation], now: datetime) -> Plan | None:
-            attempts.append(1)
-            raise TerminalError("spec.x must be a number")
-
-        scene.control(reconcile)
-        await asyncio.sleep(3000)
-        assert len(attempts) == 1
-        await scene.user.patch(ref(), {"spec": {"x": 1}})
-        await asyncio.sleep(1)
-        assert len(attempts) == 2
 
 
 async def test_every_object_is_looked_at_again_every_quarter_of_an_hour() -> None:
