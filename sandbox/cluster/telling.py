@@ -93,6 +93,7 @@ def status_data(folder: StateFolder, record: Record, parts: list[Shown]) -> Mapp
         "state": str(folder.path),
         "kubeconfig": str(folder.kubeconfig),
         "logs": str(folder.path / "logs"),
+        "controlPlane": record.control_plane,
         "server": record.server,
         "gateway": f"http://{record.ingress}",
         "nameProxy": record.name_proxy,

@@ -12,6 +12,7 @@ from sandbox_terminal import Tool
 
 from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
 from sandbox.cluster.setup import find_prometheus
+from sandbox.controlplane.programs import NoControlPlane, find
 
 
 @pytest.fixture(scope="session")
@@ -37,10 +38,18 @@ def environment(cluster: Cluster) -> Mapping[str, str]:
 
 @pytest.fixture
 def kubectl(environment: Mapping[str, str]) -> Tool:
-    """The stock kubectl, on the sandbox."""
-    if shutil.which("kubectl") is None:
+    """The stock kubectl, on the sandbox: the one on PATH, else the one that was built with the control plane."""
+    found = shutil.which("kubectl") or _built_kubectl()
+    if found is None:
         pytest.skip("kubectl is not installed")
-    return Tool(("kubectl",), environment)
+    return Tool((str(found),), environment)
+
+
+def _built_kubectl() -> Path | None:
+    try:
+        return find().kubectl
+    except NoControlPlane:
+        return None
 
 
 @pytest.fixture
