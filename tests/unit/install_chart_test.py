@@ -1,0 +1,142 @@
+"""What the Helm chart installs: the same as config/, chosen by values; wrong values are refused."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from install_checks import loose_ends
+from install_manifests import ROOT, Manifest, container, kubectl, of_kind, overlay, parsed, the
+
+import rollouts.app
+from crds.manifests import custom_resource_definitions
+from sandbox.controlplane.programs import cache_folder
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+CHART = ROOT / "charts" / "rollouts"
+HELM = "helm.sh/helm/v4/cmd/helm@latest"
+
+
+@pytest.fixture(scope="module")
+def helm() -> str:
+    """Helm: on PATH, in the cache, or built into it where tests may take that long; otherwise the test is skipped."""
+    folder = cache_folder() / "helm"
+    found = shutil.which("helm") or shutil.which("helm", path=str(folder))
+    if found is None and os.environ.get("CI") == "true" and shutil.which("go"):
+        subprocess.run(["nice", "go", "install", HELM], env={**os.environ, "GOBIN": str(folder)}, check=True)
+        found = str(folder / "helm")
+    if found is None:
+        pytest.skip(f"helm is not installed: GOBIN={folder} go install {HELM}")
+    return found
+
+
+def run(helm: str, values: Mapping[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Render the chart."""
+    file = folder / "values.yaml"
+    file.write_text(yaml.safe_dump(dict(values)))
+    home = {name: str(folder) for name in ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME")}
+    command = [helm, "template", "test", str(CHART), "--namespace", "argo-rollouts", "--values", str(file)]
+    return subprocess.run(command, env={**os.environ, **home}, capture_output=True, text=True, check=False)
+
+
+def rendered(helm: str, folder: Path, **values: Any) -> list[Manifest]:
+    done = run(helm, values, folder)
+    assert done.returncode == 0, done.stderr
+    return parsed(done.stdout)
+
+
+ALL: dict[str, Any] = {"webhook": {"enabled": True}, "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}}
+VALUES = [
+    pytest.param({}, id="nothing chosen"),
+    pytest.param(ALL, id="everything"),
+    pytest.param({"namespaces": ["team-a", "team-b"]}, id="two namespaces"),
+    pytest.param({"serviceAccount": {"name": "shop"}, "podLabels": {"team": "shop"}}, id="another account"),
+]
+
+
+@pytest.mark.parametrize("values", VALUES)
+def test_everything_that_is_referred_to_is_rendered(helm: str, tmp_path: Path, values: dict[str, Any]) -> None:
+    assert list(loose_ends(rendered(helm, tmp_path, **values))) == []
+
+
+@pytest.mark.parametrize("values", VALUES)
+def test_the_controller_knows_its_flags(helm: str, tmp_path: Path, values: dict[str, Any]) -> None:
+    known = {option for parameter in rollouts.app.command.params for option in parameter.opts}
+    arguments = container(rendered(helm, tmp_path, **values))["args"] or []
+    assert {one.partition("=")[0] for one in arguments} <= known
+
+
+def test_without_choices_the_pods_are_those_of_the_kustomization(helm: str, tmp_path: Path) -> None:
+    kubectl()
+    ours = the(rendered(helm, tmp_path), "Deployment")["spec"]["template"]["spec"]
+    theirs = the(overlay("cluster"), "Deployment")["spec"]["template"]["spec"]
+    [process], [other] = ours["containers"], theirs["containers"]
+    assert {**process, "args": [], "imagePullPolicy": ""} == {**other, "imagePullPolicy": ""}
+    assert {**ours, "containers": []} == {**theirs, "containers": []}
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        pytest.param({}, "cluster", id="the whole cluster"),
+        pytest.param({"webhook": {"enabled": True}}, "cluster-webhook", id="with the webhook"),
+        pytest.param(
+            {"namespaces": ["team-a", "team-b"], "rbac": {"create": True, "aggregate": False}}, "namespaces", id="two namespaces"
+        ),
+    ],
+)
+def test_the_rights_are_those_of_the_kustomization(helm: str, tmp_path: Path, values: dict[str, Any], name: str) -> None:
+    kubectl()
+
+    def rights(manifests: list[Manifest]) -> dict[tuple[str, str, str], Any]:
+        roles = of_kind(manifests, "Role", "ClusterRole")
+        return {(one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]): one["rules"] for one in roles}
+
+    assert rights(rendered(helm, tmp_path, **values)) == rights(overlay(name))
+
+
+def test_the_webhook_is_that_of_the_kustomization(helm: str, tmp_path: Path) -> None:
+    kubectl()
+    kind = "ValidatingWebhookConfiguration"
+    found = the(rendered(helm, tmp_path, webhook={"enabled": True}), kind)["webhooks"]
+    assert found == the(overlay("cluster-webhook"), kind)["webhooks"]
+
+
+def test_the_definitions_are_those_of_the_package_and_outlive_the_release(helm: str, tmp_path: Path) -> None:
+    found = {one["metadata"]["name"]: one for one in of_kind(rendered(helm, tmp_path), "CustomResourceDefinition")}
+    wanted = {one["metadata"]["name"]: one for one in custom_resource_definitions()}
+    assert {name: one["spec"] for name, one in found.items()} == {name: one["spec"] for name, one in wanted.items()}
+    assert {one["metadata"]["annotations"]["helm.sh/resource-policy"] for one in found.values()} == {"keep"}
+    assert not of_kind(rendered(helm, tmp_path, crds={"install": False}), "CustomResourceDefinition")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        pytest.param({"replica": 2}, "replica", id="a misspelt value"),
+        pytest.param({"image": {"tag": "latest"}}, "tag", id="an image that is not pinned"),
+        pytest.param({"namespaces": ["Team A"]}, "namespaces", id="a namespace that cannot be"),
+        pytest.param({"replicas": "two"}, "replicas", id="a number that is none"),
+        pytest.param({"flags": ["loglevel=debug"]}, "flags", id="a flag that is none"),
+        pytest.param(
+            {"namespaces": ["team-a"], "webhook": {"enabled": True}}, "leave namespaces empty", id="a webhook of some namespaces"
+        ),
+    ],
+)
+def test_wrong_values_are_refused_by_name(helm: str, tmp_path: Path, values: dict[str, Any], told: str) -> None:
+    done = run(helm, values, tmp_path)
+    assert done.returncode != 0
+    assert told in done.stderr
+
+
+def test_the_chart_has_the_version_of_the_package(helm: str, tmp_path: Path) -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    version = next(line.split('"')[1] for line in (ROOT / "pyproject.toml").read_text().splitlines() if line.startswith("version"))
+    assert chart["version"] == chart["appVersion"] == version
+    assert container(rendered(helm, tmp_path))["image"].endswith(f":{version}")
