@@ -57,12 +57,12 @@ class Plugin:
     def until(self, *, phase: str, step: int | None = None, image: str | None = None) -> Object:
         """Wait until the controller has seen the spec, and the update is where it is said to be."""
 
-        def there() -> Object | None:
+        def there() -> Object:
             rollout = self.get()
             status = rollout.get("status") or {}
             seen = str(status.get("observedGeneration")) == str(rollout["metadata"]["generation"])
             right = status.get("phase") == phase and step in (None, status.get("currentStepIndex"))
-            return rollout if seen and right and image in (None, self.stable_image(status)) else None
+            return rollout if seen and right and image in (None, self.stable_image(status)) else {}
 
         return eventually(there, what=f"{phase} at step {step}")
 
@@ -173,5 +173,5 @@ def _place(ref: ObjectRef) -> tuple[Any, str, str]:
     return ref.kind, ref.namespace, ref.name
 
 
-def _ended(run: Object) -> Object | None:
-    return run if (run.get("status") or {}).get("phase") not in (None, "Pending", "Running") else None
+def _ended(run: Object) -> Object:
+    return run if (run.get("status") or {}).get("phase") not in (None, "Pending", "Running") else {}
