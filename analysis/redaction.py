@@ -20,8 +20,8 @@ _LONGEST_IN_ANY_SPELLING = 512
 """Longer secrets are looked for in the spellings of whole texts only; the pattern would become too large."""
 _LONGEST_ACROSS_LINES = 128
 """Longer secrets are not found in base64 that is broken into lines."""
-_SHORTEST_WITHIN_BASE64 = 2
-"""One byte says too little to be told from chance in the midst of base64."""
+_SHORTEST_WITHIN_BASE64 = 3
+"""Fewer bytes say too little to be told from chance in the midst of base64; they are found as the whole of it."""
 _BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _BASE64_SPELLINGS = {"+": (r"\+", "-", "%2b", " "), "/": ("/", "_", "%2f", r"\\/")}
 _LONGEST_SPELLING = 40
