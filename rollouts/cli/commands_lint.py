@@ -29,17 +29,19 @@ def lint(*, filenames: tuple[str, ...]) -> None:
     from rollouts.cli.linting import lint as check
 
     problems: list[str] = []
-    checked = wrong = 0
+    checked = wrong = unread = 0
     for filename in dict.fromkeys(filenames):
         for group in _groups(filename, problems):
             documents, unreadable = _documents(group, lenient=group != [filename])
             report = check(documents)
             problems += [*unreadable, *map(str, report.problems)]
-            checked += len(documents) + len(unreadable)
-            wrong += report.wrong + len(unreadable)
+            checked += len(documents)
+            wrong += report.wrong
+            unread += len(unreadable)
             for note in report.notes:
                 click.echo(f"Note: {note}", err=True)
     closing = f"{checked} checked, {wrong or 'none'} with problems"
+    closing += f"; {unread} file{'s' if unread > 1 else ''} could not be read" if unread else ""
     if problems:
         raise Refused("\n".join([*problems, closing]))
     click.echo(closing, err=True)

@@ -6,15 +6,12 @@ What the files do not contain is taken to be in the cluster already. Must not: r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from analysis.errors import InvalidAnalysis, TemplateNotFound
-from analysis.no_data import policies
-from analysis.run.validation import resolve, validate_template
-from analysis.templates import collect, references
+from analysis.templates import references
 from crds.manifests import custom_resource_definitions
 from kube.kinds import (
     ANALYSIS_RUN,
@@ -30,13 +27,16 @@ from kube.kinds import (
 )
 from kube.objects import Key, Object, key_of
 from rollouts.cli.guessing import closest
+from rollouts.cli.linting_analyses import analysis_troubles
 from rollouts.cli.manifests import Document
-from rollouts.cli.spelling import unknown_fields, unknown_kind
+from rollouts.cli.mending import Trouble, all_troubles, is_related, is_within
+from rollouts.cli.pod_fields import object_meta, pod_template
+from rollouts.cli.spelling import Unknown, unknown_fields, unknown_kind
 from rollouts.rollout.extensions import extension_problems
 from rollouts.rollout.gather import Stores, gather
 from rollouts.rollout.notes import notes
 from rollouts.rollout.problems import Problem, invalid_text
-from rollouts.rollout.references import SERVED, analyses_of, missing_references, routing_specs
+from rollouts.rollout.references import analyses_of, missing_references, routing_specs
 from rollouts.rollout.settings import Settings
 from rollouts.rollout.snapshot import Snapshot
 from rollouts.rollout.unserved import UNSERVED_KINDS
@@ -80,43 +80,81 @@ class Report:
 
 def lint(documents: Sequence[Document]) -> Report:
     """Return what is to be said about objects that are applied together; no problems when all of them can be applied."""
-    problems = [finding for one in documents for finding in _by_itself(one)]
-    broken = {id(one.document) for one in problems}
-    stores, by_key = Stores.empty(), {}
-    for document in documents:
-        if isinstance(document.content, Mapping) and not _shape(document.content):
-            for kind, key in _store(stores, document.content):
-                by_key[kind, key] = document
-    sound = {where: document for where, document in by_key.items() if id(document) not in broken}
-    rollouts = [(stores, key, document) for (kind, key), document in sound.items() if kind == ROLLOUT]
-    problems += [finding for one in rollouts for finding in _rollout_problems(*one)]
-    told = {one.text for one in problems}
-    for (kind, key), document in sound.items():
-        found = _template_problems(stores, kind, document, key=key)
-        problems += [one for one in found if not any(one.text in text for text in told)]
-    problems += [finding for one in documents if id(one) not in broken for finding in _run_problems(one)]
-    broken = {id(one.document) for one in problems}
-    notes = [finding for one in rollouts if id(one[2]) not in broken for finding in _notes(*one)]
-    return Report(tuple(problems), (*notes, *_unserved_kinds(documents)))
+    stores, looks = Stores.empty(), [_look(one) for one in documents]
+    by_key: dict[tuple[Kind, Key], _Look] = {}
+    for look in looks:
+        if look.is_an_object:
+            by_key |= dict.fromkeys(_store(stores, look.document.content), look)
+    objects = {where: look for where, look in by_key.items() if look.is_readable}
+    analyses = [look for look in looks if look.is_readable and _is_analysis(look, objects)]
+    for look in analyses:
+        look.add_all(analysis_troubles(look.document.content, _title(look.document.content)))
+    wrong = frozenset(key for (kind, key), look in objects.items() if kind in _TEMPLATES and look.findings)
+    rollouts = [(key, look) for (kind, key), look in objects.items() if kind == ROLLOUT]
+    for key, look in rollouts:
+        look.add_all(_rollout_troubles(stores, key, wrong))
+    notes = [finding for key, look in rollouts if not look.findings for finding in _notes(stores, key, look.document)]
+    return Report(tuple(one for look in looks for one in look.in_order()), (*notes, *_unserved_kinds(documents)))
 
 
-def _by_itself(document: Document) -> Iterator[Finding]:
-    """Yield what is wrong with the shape and the names of an object, whatever its kind."""
-    problem = _shape(document.content) or unknown_kind(document.content, _KNOWN)
-    if problem:
-        yield Finding(document, problem)
-        return
-    schema = _schemas().get(document.content["kind"]) if _group(document.content) == GROUP else None
+@dataclass(slots=True)
+class _Look:
+    """What has been found about one document so far."""
+
+    document: Document
+    findings: list[Finding]
+    unknown: tuple[Unknown, ...] = ()
+    is_an_object: bool = True
+    is_readable: bool = True
+    """Whether it has a spec that can be looked into."""
+
+    def add_all(self, troubles: Iterable[Trouble]) -> None:
+        """Add what is wrong, without what only comes of a misspelt field."""
+        for one in troubles:
+            if not any(one.path == field.around or (field.meant and is_within(one.path, field.meant)) for field in self.unknown):
+                self.findings.append(Finding(self.document, one.text, one.path or "spec"))
+
+    def in_order(self) -> list[Finding]:
+        """Return what was found by line."""
+        return sorted(self.findings, key=lambda one: one.document.line(one.path))
+
+
+def _look(document: Document) -> _Look:
+    """Find what is wrong with the shape and the names of an object, whatever its kind."""
+    content = document.content
+    shape = _shape(content)
+    if problem := shape or unknown_kind(content, _KNOWN):
+        return _Look(document, [Finding(document, problem)], is_an_object=not shape, is_readable=False)
+    schema = _schemas().get(content["kind"]) if _group(content) == GROUP else None
     if schema is None:
-        return
-    title, name = _title(document.content), document.content["metadata"].get("name")
+        return _Look(document, [])
+    found, name = [], content["metadata"].get("name")
     if isinstance(name, str) and not _NAME.fullmatch(name):
-        text = "may have lower case letters, digits, - and ., and begins and ends with a letter or a digit"
-        yield Finding(document, f"{title}: metadata.name {text}", "metadata.name")
-    if not isinstance(document.content.get("spec"), Mapping):
-        yield Finding(document, f"{title}: spec must be an object", "spec")
-    for path, text in unknown_fields(document.content, schema):
-        yield Finding(document, f"{title}: {text}", path)
+        text = "metadata.name may have lower case letters, digits, - and ., and begins and ends with a letter or a digit"
+        found.append((text, "metadata.name"))
+    if has_no_spec := not isinstance(content.get("spec"), Mapping):
+        found.append(("spec must be an object", "spec"))
+    unknown = tuple(_unknown_fields(content, schema))
+    found += [(str(one), one.path) for one in unknown]
+    findings = [Finding(document, f"{_title(content)}: {text}", path) for text, path in found]
+    return _Look(document, findings, unknown, is_readable=not has_no_spec)
+
+
+def _unknown_fields(content: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Unknown]:
+    yield from unknown_fields(content, schema)
+    yield from unknown_fields(content["metadata"], object_meta(), "metadata")
+    spec = content.get("spec")
+    if content["kind"] == ROLLOUT.name and isinstance(spec, Mapping):
+        yield from unknown_fields(spec.get("template"), pod_template(), "spec.template")
+
+
+def _is_analysis(look: _Look, objects: Mapping[tuple[Kind, Key], _Look]) -> bool:
+    """Tell whether a document is an AnalysisRun, or a template that no other of its name replaces."""
+    content = look.document.content
+    if _group(content) != GROUP:
+        return False
+    names = {kind.name for kind in _TEMPLATES}
+    return content["kind"] == ANALYSIS_RUN.name or (content["kind"] in names and any(look is one for one in objects.values()))
 
 
 @cache
@@ -177,41 +215,34 @@ def _store(stores: Stores, document: Object) -> Iterator[tuple[Kind, Key]]:
             yield kind, key_of(stored)
 
 
-def _template_problems(stores: Stores, kind: Kind, document: Document, *, key: Key) -> Iterator[Finding]:
-    """Yield what is wrong with a template by itself."""
-    template = stores[kind].get(*key) if kind in _TEMPLATES else None
-    if template is not None:
-        for text in validate_template(template, for_background=True, served=SERVED):
-            yield Finding(document, text, "spec")
-
-
-def _run_problems(document: Document) -> Iterator[Finding]:
-    """Yield what is wrong with an AnalysisRun that somebody wrote."""
-    if document.content["kind"] != ANALYSIS_RUN.name or _group(document.content) != GROUP:
-        return
-    try:
-        metrics = resolve(document.content["spec"], served=SERVED)
-        policies(document.content, [metric.name for metric in metrics])
-    except InvalidAnalysis as error:
-        yield Finding(document, f"{_title(document.content)}: {error}", "spec")
-
-
 def _unserved_kinds(documents: Sequence[Document]) -> Iterator[Finding]:
     for document in documents:
         if not _shape(document.content) and _group(document.content) == GROUP and document.content["kind"] in UNSERVED_KINDS:
             yield Finding(document, f"{_title(document.content)}: this kind can be stored, but nothing acts on it")
 
 
-def _rollout_problems(stores: Stores, key: Key, document: Document) -> Iterator[Finding]:
+def _rollout_troubles(stores: Stores, key: Key, wrong: Collection[Key]) -> Iterator[Trouble]:
+    """Yield all that is wrong with a Rollout by itself and, once that is mended, with what it refers to."""
     rollout = stores[ROLLOUT].get(*key)
     assert rollout is not None
-    problems = [*validate(rollout), *extension_problems(rollout)]
-    if not problems:
-        snapshot = gather(stores, key)
-        assert snapshot is not None
-        problems = list(_references(snapshot))
-    for problem in problems:
-        yield Finding(document, invalid_text(key[1], [problem]), problem.field)
+
+    def told(problem: Problem) -> Trouble:
+        return Trouble(problem.field, invalid_text(key[1], [problem]))
+
+    def check(one: Object) -> list[Trouble]:
+        return [told(problem) for problem in (*validate(one), *extension_problems(one))]
+
+    found, mended = all_troubles(rollout, check, sound={"steps": lambda _, at: {"pause": {}}})
+    yield from found
+    if validate(mended):
+        return
+    stores[ROLLOUT].put(mended)
+    snapshot = gather(stores, key)
+    assert snapshot is not None
+    before = [one.path for one in found]
+    for problem in _references(snapshot, wrong):
+        if not is_related(problem.field, before):
+            yield told(problem)
 
 
 def _notes(stores: Stores, key: Key, document: Document) -> Iterator[Finding]:
@@ -221,11 +252,11 @@ def _notes(stores: Stores, key: Key, document: Document) -> Iterator[Finding]:
         yield Finding(document, f"{_title(document.content)}: {note}", note.field)
 
 
-def _references(snapshot: Snapshot) -> Iterator[Problem]:
-    """Yield what is wrong with references whose targets are all in the file."""
+def _references(snapshot: Snapshot, wrong: Collection[Key]) -> Iterator[Problem]:
+    """Yield what is wrong with references whose targets are all in the file; `wrong` templates are told by themselves."""
     settings = Settings.of(snapshot.rollout)
     routers = tuple(f"spec.strategy.canary.trafficRouting.{key}" for key in _incomplete_routers(snapshot, settings))
-    elsewhere = {f"{field}.templates" for field, analysis, _ in analyses_of(settings) if not _has_templates(snapshot, analysis)}
+    elsewhere = {f"{field}.templates" for field, analysis, _ in analyses_of(settings) if _is_elsewhere(snapshot, analysis, wrong)}
     elsewhere |= {
         f"spec.strategy.canary.{field}"
         for field, name in (("stableService", settings.stable_service), ("canaryService", settings.canary_service))
@@ -246,11 +277,15 @@ def _incomplete_routers(snapshot: Snapshot, settings: Settings) -> Iterator[str]
             continue
 
 
-def _has_templates(snapshot: Snapshot, analysis: Mapping[str, Any]) -> bool:
-    try:
-        collect(references(analysis), snapshot.template)
-    except TemplateNotFound:
-        return False
-    except InvalidAnalysis:
-        return True  # a problem of a template that is here
-    return True
+def _is_elsewhere(snapshot: Snapshot, analysis: Mapping[str, Any], wrong: Collection[Key]) -> bool:
+    """Tell whether an analysis cannot be judged: a template of it is not in the file, or is wrong by itself."""
+    refs = set(references(analysis))
+    pending = list(refs)
+    while pending:
+        template = snapshot.template(pending.pop())
+        if template is None or key_of(template) in wrong:
+            return True
+        nested = set(references(template["spec"])) - refs
+        refs |= nested
+        pending += nested
+    return False

@@ -58,16 +58,30 @@ class Document:
         >>> Document({"spec": {}}, "shop.yaml").place("spec.replicas")
         'shop.yaml'
         """
+        line = self.line(path)
+        return f"{self.file}:{line}" if line else self.file
+
+    def line(self, path: str = "") -> int:
+        """Return the line of a field, or of the nearest part around it that is there; 0 if it is not known."""
         node = self.node
         if node is None:
-            return self.file
+            return 0
         line = _line(node)
-        for index, key in _PARTS.findall(path):
-            inside = _inside(node, key or int(index))
+        for key in path_parts(path):
+            inside = _inside(node, key)
             if inside is None:
                 break
             line, node = inside
-        return f"{self.file}:{line + 1}"
+        return line + 1
+
+
+def path_parts(path: str) -> list[str | int]:
+    """Return the keys and positions that a path is made of.
+
+    >>> path_parts("spec.steps[2].setWeight")
+    ['spec', 'steps', 2, 'setWeight']
+    """
+    return [key or int(index) for index, key in _PARTS.findall(path)]
 
 
 def _line(part: yaml.Node | yaml.Event) -> int:

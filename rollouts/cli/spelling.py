@@ -6,14 +6,33 @@ The API server drops such fields in silence. Pure. Must not: judge values.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from kube.kinds import Kind
 from rollouts.cli.guessing import closest
 
 
-def unknown_fields(value: Any, schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield path and sentence for each field that a structural schema does not know."""
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A field that nobody knows."""
+
+    path: str
+    meant: str = ""
+    """The path of the field that was probably meant; empty when none is near."""
+
+    @property
+    def around(self) -> str:
+        """The path of the object that it is in."""
+        return self.path[: max(self.path.rfind("."), 0)]
+
+    def __str__(self) -> str:
+        """Text for people: the field, and what was probably meant."""
+        return f'unknown field "{self.path}"' + (f"; did you mean {self.meant.rpartition('.')[2]}?" if self.meant else "")
+
+
+def unknown_fields(value: Any, schema: Mapping[str, Any], path: str = "") -> Iterator[Unknown]:
+    """Yield each field that a structural schema does not know."""
     if not schema:
         return
     if isinstance(value, list):
@@ -31,7 +50,7 @@ def unknown_fields(value: Any, schema: Mapping[str, Any], path: str = "") -> Ite
             yield from unknown_fields(child, more, place)
         elif not free:
             near = closest(str(key), properties)
-            yield place, f'unknown field "{place}"' + (f"; did you mean {near}?" if near else "")
+            yield Unknown(place, near and place.removesuffix(str(key)) + near)
 
 
 def unknown_kind(document: Mapping[str, Any], kinds: Iterable[Kind]) -> str:

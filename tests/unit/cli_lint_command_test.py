@@ -66,7 +66,7 @@ def test_each_problem_has_file_and_line_and_the_last_line_counts_them(tmp_path: 
         f'Error: {tmp_path}/bad.yaml:25: Rollout "shop": unknown field "spec.strategy.canary.steps[0].setWieght"; '
         "did you mean setWeight?",
         f"{tmp_path}/broken.yaml:2:1: is no YAML: did not find expected node content while parsing a flow node",
-        "4 checked, 2 with problems",
+        "3 checked, 1 with problems; 1 file could not be read",
     ]
 
 
@@ -120,7 +120,9 @@ def test_what_cannot_be_read_fails(tmp_path: Path, name: str, said: str, capsys:
     (tmp_path / "empty").mkdir()
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     assert lint(tmp_path / name) == 1
-    assert said in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert said in err
+    assert "\n0 checked, none with problems" in err
 
 
 def test_what_is_far_too_large_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
