@@ -27,6 +27,8 @@ OURS = "rollouts/"
 """How the identity of each of our replicas begins. Upstream's is a host name, `_` and a UUID: no host name has a slash, and every
 holder writes its own identity, so the two cannot be taken for each other, whoever held the lease before."""
 SOONEST_SECONDS = 0.02
+SETTLE_SECONDS = 0.25
+"""Between taking the lease and working: the stores have the last writes of the former leader by then: nothing is told twice."""
 
 
 class HeldByStranger(Exception):
@@ -146,6 +148,8 @@ class Elector:
         self._seen = Sightings(clock, otherwise_seconds=self._times.lease)
         self._warned = ""
         self._robbed_seconds = 0.0
+        self._followed = False
+        """Whether another replica had the lease before."""
         self.leader = ""
         """Who leads as far as is known."""
         self.leading = False
@@ -169,7 +173,7 @@ class Elector:
         Raises:
             HeldByStranger: another controller is alive, and was not to be taken over.
         """
-        while not await self._try(within=self._times.renew):
+        while not await self._try(within=min(self._times.renew, 2 * self._times.retry)):
             self._look_at_stranger()
             await self._clock.sleep(self._pause())
         leading = asyncio.ensure_future(self._lead(lead))
@@ -192,6 +196,8 @@ class Elector:
                 "the lease %s was taken over; working in %g s, when its holder has stopped", self._ref, self._robbed_seconds
             )
             await self._clock.sleep(self._robbed_seconds)
+        elif self._followed:
+            await self._clock.sleep(SETTLE_SECONDS)
         logger.info("%s leads now (%s)", self._identity, self._ref)
         self.leading = True
         try:
@@ -202,6 +208,11 @@ class Elector:
     def left_seconds(self) -> float:
         """For how long this replica may still write."""
         return self._renewed_at + self._times.renew - self._clock.monotonic()
+
+    def _patience(self) -> float:
+        """Return how long to wait for one answer: half of what is left, so that a dead connection does not cost the lease."""
+        left = self.left_seconds()
+        return max(left / 2, min(left, self._times.retry))
 
     def _pause(self) -> float:
         """Return how long to wait for the lease: less than the retry period, or until its holder counts as dead."""
@@ -229,7 +240,7 @@ class Elector:
             await self._clock.sleep(min(pause, max(self.left_seconds(), 0)))
             if not self.guard():  # asked again after every wait: who was frozen in it must not even renew
                 break
-            if not await self._try(within=self.left_seconds()) and self.leader not in ("", self._identity):
+            if not await self._try(within=self._patience()) and self.leader not in ("", self._identity):
                 break
         self._renewed_at = float("-inf")
         if self.leader in ("", self._identity):
@@ -269,6 +280,7 @@ class Elector:
         self._seen.note(current)
         self.leader = holder_of(current)
         ours, left = self.leader == self._identity, self._seen.left_seconds()
+        self._followed = not ours
         robs = bool(self.leader) and self._take_over and not is_ours(self.leader)
         if not ours and left and not robs:
             return False

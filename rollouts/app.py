@@ -26,6 +26,7 @@ from kube.neighbours import Neighbourhood
 from kube.shell import operate
 from rollouts.admission.keeper import DEFAULT_NAME
 from rollouts.admission.webhook import Admission, admission_webhook
+from rollouts.flags import Command, Seconds, warn_of_flags_without_effect
 from rollouts.manager import Manager, Options
 from rollouts.vitals import Vitals
 
@@ -125,7 +126,7 @@ def _home(connection: Connection) -> str:
 COUNT = click.IntRange(min=1)
 
 
-@click.command("controller", help="Run the controller of Rollouts and AnalysisRuns.")
+@click.command("controller", cls=Command, help="Run the controller of Rollouts and AnalysisRuns.")
 @click.option("--kubeconfig", help="Path of a kubeconfig; without one, KUBECONFIG, ~/.kube/config or the pod's own account.")
 @click.option("--context", help="Context of the kubeconfig.")
 @click.option("-n", "--namespace", "namespaces", multiple=True, help="Look after this namespace only; may be given several times.")
@@ -140,9 +141,9 @@ COUNT = click.IntRange(min=1)
 @click.option("--rollout-resync", type=COUNT, default=900, show_default=True, help="Seconds between two looks at everything.")
 @click.option("--controllers", type=click.Choice(["analysis"]), help="Run only this controller.")
 @click.option("--leader-elect/--no-leader-elect", default=True, show_default=True, help="Let one of several replicas work.")
-@click.option("--leader-election-lease-duration", "lease", default=15.0, show_default=True, help="Seconds.")
-@click.option("--leader-election-renew-deadline", "renew", default=10.0, show_default=True, help="Seconds.")
-@click.option("--leader-election-retry-period", "retry", default=2.0, show_default=True, help="Seconds.")
+@click.option("--leader-election-lease-duration", "lease", type=Seconds(), default="15s", show_default=True)
+@click.option("--leader-election-renew-deadline", "renew", type=Seconds(), default="10s", show_default=True)
+@click.option("--leader-election-retry-period", "retry", type=Seconds(), default="2s", show_default=True)
 @click.option("--leader-election-namespace", "lease_namespace", default="", help="Where the Lease is; by default where the pod is.")
 @click.option("--take-over", is_flag=True, help="Take the lease from Argo Rollouts, which then stops.")
 @click.option("--healthzPort", "health_port", default=8080, show_default=True, help="Port of /healthz and /readyz; 0 serves none.")
@@ -184,8 +185,9 @@ def command(
     logformat: str,
 ) -> None:
     """Run the controller until it is told to stop."""
-    set_up(level=loglevel, style=logformat)
     try:
+        set_up(level=loglevel, style=logformat)
+        warn_of_flags_without_effect()
         connection = load(kubeconfig, context)
         options = Options(
             namespaces=namespaces or ((connection.namespace,) if namespaced else ("",)),
@@ -212,7 +214,15 @@ def command(
         )
         asyncio.run(serve(flags))
     except (InvalidConfig, LeaseLost, HeldByStranger, ValueError) as error:
-        raise click.ClickException(str(error)) from None
+        raise _told(error, logformat) from None
+
+
+def _told(error: Exception, logformat: str) -> click.exceptions.Exit | click.ClickException:
+    """Return what ends the process: with a line for people, or with one for whoever reads JSON."""
+    if logformat != "json":
+        return click.ClickException(str(error))
+    logger.error("%s", error)
+    return click.exceptions.Exit(1)
 
 
 def _addresses(*asked: Address) -> list[Address]:

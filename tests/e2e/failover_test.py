@@ -250,6 +250,19 @@ def test_probes_tell_leader_from_standby_and_a_process_that_does_not_answer_is_s
     first.send(signal.SIGCONT)
 
 
+def test_every_line_of_a_log_that_was_asked_for_as_json_is_json(scene: Scene, kubectl: Tool, namespace: str) -> None:
+    """The last one, too, which says why the process ended; those about an object say which, and in which look at it."""
+    first = scene.start("controller", "--logformat", "json", "--loglevel", "debug").until("leader")
+    deploy(kubectl, namespace, quickstart(namespace, analysis=False))
+    scene.api.patch(REF, {"spec": {"holderIdentity": "rollouts/usurper"}})
+    assert first.process.wait(30) == 1
+    lines = [json.loads(line) for line in first.log.read_text().splitlines()]
+    assert {"time", "level", "logger", "msg"} <= set.intersection(*(set(line) for line in lines))
+    assert lines[-1]["msg"] == "the lease was lost; start the controller again"
+    about = [line for line in lines if line.get("object") == f"Rollout {namespace}/shop"]
+    assert about == [line for line in about if line["reconcile"]]
+
+
 @contextmanager
 def argo_rollouts(api: QuickClient) -> Iterator[Callable[[], bool]]:
     """Hold the lease as Argo Rollouts does, and renew it until somebody else has it; yields whether it was lost."""
