@@ -40,6 +40,7 @@ def _pristine() -> ApiServer:
     async def install() -> ApiServer:
         server = ApiServer(clock=LoopClock(), seed=1)
         await install_all(server)
+        server.storage.compact()
         return server
 
     return in_virtual_time(install())
