@@ -13,6 +13,7 @@ from sandbox.apiserver.core import Core
 from sandbox.apiserver.defaults_pods import admit_pod, fill, quality_of
 from sandbox.apiserver.resources import Body
 
+_JOB_LABELS = ("controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name")
 _NODE_PORTS = range(30000, 32768)
 
 
@@ -63,6 +64,12 @@ def _give_node_ports(core: Core, spec: Body, before: Mapping[str, Any]) -> None:
         used.add(port["nodePort"])
 
 
+def prepare_namespace(core: Core, new: Body, old: Mapping[str, Any] | None) -> None:
+    """Let a new namespace wait for its content when it is deleted."""
+    if old is None:
+        fill(new["spec"], finalizers=["kubernetes"])
+
+
 def prepare_pod(core: Core, new: Body, old: Mapping[str, Any] | None) -> None:
     """Give a new pod what admission adds, and the status it starts with."""
     if old is None:
@@ -82,4 +89,8 @@ def prepare_job(core: Core, new: Body, old: Mapping[str, Any] | None) -> None:
     labels = spec["template"]["metadata"].setdefault("labels", {})
     labels |= {"controller-uid": uid, "batch.kubernetes.io/controller-uid": uid}
     labels |= {"job-name": name, "batch.kubernetes.io/job-name": name}
+    if new["metadata"].get("labels"):  # the labels of a Job that was given none are those of its template
+        given = {key: value for key, value in labels.items() if key not in _JOB_LABELS}
+        if new["metadata"]["labels"] == given:
+            new["metadata"]["labels"] = dict(labels)
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}

@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.apiserver import failures
 from sandbox.apiserver.conformance import decoded
-from sandbox.apiserver.core import Call, checked_object
+from sandbox.apiserver.core import Call, checked_object, copied
 from sandbox.apiserver.fieldsets import (
     FieldSet,
     compare,
@@ -25,9 +25,10 @@ from sandbox.apiserver.fieldsets import (
     union,
     vanished,
 )
-from sandbox.apiserver.ownership import Manager, Owned, manager_of, ownable, read_entries, schema_of, write_entries
+from sandbox.apiserver.ownership import Manager, Owned, manager_of, ownable, read_entries, schema_of, unowned, write_entries
 from sandbox.apiserver.resources import Body
 from sandbox.apiserver.storage import Stored
+from sandbox.apiserver.typed import type_errors
 from sandbox.apiserver.typing_of import Schema, child_of, items_of
 from sandbox.apiserver.writing import create, update
 
@@ -38,14 +39,11 @@ def apply(call: Call, body: Any) -> tuple[Stored, bool]:
     """Apply a manager's configuration; return the object and whether it is new.
 
     Raises:
-        Refusal: 422 without a manager, 400 with managedFields in the body, 409 when other managers own changed fields, else as
-            writes do.
+        Refusal: 400 for what is no configuration of the object, 500 when it is not of its type, 409 when other managers own
+            changed fields, else as writes do.
     """
-    if not call.request.query.get("fieldManager"):
-        raise failures.not_valid(
-            failures.Target("meta.k8s.io", "patchoptions", "PatchOptions"),
-            [failures.required("fieldManager", "is required for apply patch")],
-        )
+    _check_configuration(call, body)
+    written = copied(body)
     config = decoded(call, checked_object(call, body))
     if config["metadata"].get("managedFields"):
         raise failures.bad_request("metadata.managedFields must be nil")
@@ -55,22 +53,45 @@ def apply(call: Call, body: Any) -> tuple[Stored, bool]:
     uid = config["metadata"].pop("uid", "")
     old = call.core.storage.get(call.resource.store, call.key)
     if old is None:
-        return _first(call, config, uid, version), True
+        return _first(call, config, uid), True
     current = call.resource.read(old.body)
-    merged, entries = _merged(call, current, config)
+    if uid and uid != current["metadata"]["uid"]:
+        error = failures.invalid("metadata.uid", uid, "field is immutable")
+        raise failures.not_valid(call.resource.target(call.address.name), [error, error])
+    merged, entries = _merged(call, current, config, written)
     merged["metadata"] = {**merged["metadata"], "resourceVersion": version, "uid": uid or current["metadata"]["uid"]}
     write_entries(merged["metadata"], entries)
     return update(call, old, merged, operation="Apply"), False
 
 
-def _first(call: Call, config: Body, uid: str, version: str) -> Stored:
-    if uid or version:
-        raise failures.conflict(
-            call.resource.target(call.address.name), "the object does not exist, but uid or resourceVersion was given"
-        )
+def _first(call: Call, config: Body, uid: str) -> Stored:
+    if uid:
+        detail = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+        raise failures.conflict(call.resource.target(call.address.name), detail)
     fields = of_value(schema_of(call), _wanted(config))
     write_entries(config["metadata"], {manager_of(call, "Apply"): Owned(fields, call.core.timestamp())})
     return create(call, config, operation="Apply")
+
+
+def _check_configuration(call: Call, body: Any) -> None:
+    if not isinstance(body, Mapping) or not isinstance(body.get("metadata", {}), Mapping):
+        raise failures.bad_request("the configuration must be an object with metadata")
+    given, kind = str(body.get("apiVersion") or ""), str(body.get("kind") or "")
+    if (given, kind) != (call.resource.api_version, call.resource.kind):
+        group, _, version = given.rpartition("/")
+        raise failures.bad_request(f"invalid object type: {group}/{version}, Kind={kind}")
+    if not (body.get("metadata") or {}).get("name"):
+        raise failures.bad_request(
+            f"the name of the object ({call.address.name} based on URL) was undeterminable: name must be provided"
+        )
+    if wrong := type_errors(schema_of(call), body):
+        metadata = body["metadata"]
+        what = f"{metadata.get('namespace', '')}/{metadata['name']}; {_gvk(call)}"
+        raise failures.unexpected(f"failed to create typed patch object ({what}): {wrong}")
+
+
+def _gvk(call: Call) -> str:
+    return f"{call.resource.group}/{call.resource.version}, Kind={call.resource.kind}"
 
 
 def _without_nulls(value: Any) -> Any:
@@ -79,11 +100,13 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def _merged(call: Call, current: Body, config: Body) -> tuple[Body, dict[Manager, Owned]]:
+def _merged(call: Call, current: Body, config: Body, written: Body) -> tuple[Body, dict[Manager, Owned]]:
     schema, who = schema_of(call), manager_of(call, "Apply")
     entries = read_entries(current["metadata"])
     before, wanted = ownable(current), _wanted(config)
     fields = of_value(schema, wanted)
+    if not entries and (set_before := unowned(call, current)):
+        entries[Manager("before-first-apply", "Update", call.resource.api_version)] = Owned(set_before, call.core.timestamp())
     mine = entries.pop(who, Owned({}, ""))
     others: FieldSet = {}
     for owned in entries.values():
@@ -96,8 +119,8 @@ def _merged(call: Call, current: Body, config: Body) -> tuple[Body, dict[Manager
     entries = {
         other: Owned(difference(owned.fields, compare(schema, before, merged).set), owned.time) for other, owned in entries.items()
     }
-    entries[who] = mine if mine.fields == fields else Owned(fields, call.core.timestamp())
-    _renew_last_applied(call, merged, config)  # after ownership: kubectl finds who applied before by the owner of the annotation
+    entries[who] = mine if mine.fields == fields else Owned(fields, mine.time if merged == before else call.core.timestamp())
+    _renew_last_applied(call, merged, written)  # after ownership: kubectl finds who applied before by the owner of the annotation
     metadata = {
         **{name: value for name, value in current["metadata"].items() if name not in _owned_names(before)},
         **merged.get("metadata", {}),
@@ -133,7 +156,7 @@ def _refuse_conflicts(call: Call, entries: Mapping[Manager, Owned], changed: Fie
         return
     causes = []
     for who, owned in entries.items():
-        message = f"conflict with {_described(who, owned)}"
+        message = f"conflict with {_described(who)}"
         causes += [
             {"reason": "FieldManagerConflict", "message": message, "field": path}
             for path in paths(intersection(owned.fields, changed))
@@ -145,19 +168,19 @@ def _refuse_conflicts(call: Call, entries: Mapping[Manager, Owned], changed: Fie
         fields = [cause["field"] for cause in causes if cause["message"] == message]
         lines.append(
             f"{message}: {fields[0]}"
-            if len(fields) == 1
+            if len(causes) == 1
             else "\n- ".join([f"{message.replace('conflict', 'conflicts', 1)}:", *fields])
         )
     count = f"{len(causes)} conflict{'s' if len(causes) > 1 else ''}"
     raise failures.Refusal(409, "Conflict", f"Apply failed with {count}: " + "\n".join(lines), details={"causes": causes})
 
 
-def _described(who: Manager, owned: Owned) -> str:
+def _described(who: Manager) -> str:
     text = f'"{who.name}"'
     if who.subresource:
         text += f' with subresource "{who.subresource}"'
     if who.operation == "Update":
-        text += f" using {who.api_version}" + (f" at {owned.time}" if owned.time else "")
+        text += f" using {who.api_version}"
     return text
 
 

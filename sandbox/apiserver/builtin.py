@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sandbox.apiserver.allocating import prepare_job, prepare_pod, prepare_service
+from sandbox.apiserver.allocating import prepare_job, prepare_namespace, prepare_pod, prepare_service
 from sandbox.apiserver.autoscalers import to_first, to_second
 from sandbox.apiserver.builtin_types import build_schemas, type_name
 from sandbox.apiserver.columns import builtin_columns
@@ -235,7 +235,7 @@ def _extensions() -> Iterable[Resource]:
         categories=("api-extensions",),
         namespaced=False,
         subresources=_STATUS,
-        strategy=_SPEC,
+        strategy=replace(_SPEC, free_finalizers=True),
     )
     for kind in ("SelfSubjectAccessReview", "SubjectAccessReview", "SelfSubjectRulesReview"):
         yield Resource(
@@ -247,7 +247,7 @@ def _extensions() -> Iterable[Resource]:
         )
 
 
-_PREPARE = {"Service": prepare_service, "Job": prepare_job, "Pod": prepare_pod}
+_PREPARE = {"Service": prepare_service, "Job": prepare_job, "Pod": prepare_pod, "Namespace": prepare_namespace}
 
 
 def _strategy(resource: Resource) -> Strategy:

@@ -6,6 +6,7 @@ Owns which columns there are and how each reads an object. Must not: know format
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -24,6 +25,11 @@ NAME = Column("Name", "string", lambda obj, now: obj["metadata"]["name"], "Name 
 
 def _text(title: str, cell: Cell, *, wide: bool = False) -> Column:
     return Column(title, "string", cell, title, priority=int(wide))
+
+
+def _count(title: str, path: str) -> Column:
+    """A number that the real server declares as text."""
+    return replace(_number(title, path), type="string")
 
 
 def _number(title: str, path: str) -> Column:
@@ -194,6 +200,28 @@ _EVENT = (
     Column("Name", "string", lambda obj, now: obj["metadata"]["name"], "Name of the event", "name", priority=1),
 )
 
+
+def _job_template(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = obj["spec"]["jobTemplate"]["spec"]["template"]
+    return found
+
+
+def _subjects(kind: str) -> Cell:
+    def cell(obj: Mapping[str, Any], now: datetime) -> str:
+        found = [subject for subject in obj.get("subjects") or () if subject.get("kind") == kind]
+        places = [f"{subject.get('namespace', '')}/" if kind == "ServiceAccount" else "" for subject in found]
+        return ", ".join(f"{place}{subject.get('name')}" for place, subject in zip(places, found, strict=True))
+
+    return cell
+
+
+_BINDING = (
+    _text("Role", lambda obj, now: f"{obj['roleRef'].get('kind')}/{obj['roleRef'].get('name')}"),
+    AGE,
+    _text("Users", _subjects("User"), wide=True),
+    _text("Groups", _subjects("Group"), wide=True),
+    _text("ServiceAccounts", _subjects("ServiceAccount"), wide=True),
+)
 _AFTER_NAME: Mapping[str, Sequence[Column]] = {
     "Namespace": (_text("Status", _at("status.phase", "")), AGE),
     "Node": (
@@ -218,8 +246,8 @@ _AFTER_NAME: Mapping[str, Sequence[Column]] = {
     ),
     "Deployment": (
         _text("Ready", _ready),
-        _number("Up-to-date", "status.updatedReplicas"),
-        _number("Available", "status.availableReplicas"),
+        _count("Up-to-date", "status.updatedReplicas"),
+        _count("Available", "status.availableReplicas"),
         AGE,
         *_TEMPLATE,
     ),
@@ -245,12 +273,15 @@ _AFTER_NAME: Mapping[str, Sequence[Column]] = {
     "CronJob": (
         _text("Schedule", _at("spec.schedule")),
         _text("Timezone", _at("spec.timeZone")),
-        _text("Suspend", _at("spec.suspend", "False")),
+        Column("Suspend", "boolean", lambda obj, now: str(bool(obj["spec"].get("suspend"))), "Suspend"),
         Column("Active", "integer", lambda obj, now: len((obj.get("status") or {}).get("active") or ()), "Active"),
         _text(
             "Last Schedule", lambda obj, now: age(field_value(obj, "status.lastScheduleTime"), now).replace("<unknown>", "<none>")
         ),
         AGE,
+        _text("Containers", lambda obj, now: containers(_job_template(obj)["spec"]), wide=True),
+        _text("Images", lambda obj, now: images(_job_template(obj)["spec"]), wide=True),
+        _text("Selector", lambda obj, now: selector_text(obj["spec"]["jobTemplate"]["spec"].get("selector")), wide=True),
     ),
     "Ingress": (
         _text("Class", _at("spec.ingressClassName")),
@@ -278,8 +309,8 @@ _AFTER_NAME: Mapping[str, Sequence[Column]] = {
         _text("Reference", lambda obj, now: f"{obj['spec']['scaleTargetRef']['kind']}/{obj['spec']['scaleTargetRef']['name']}"),
         _text("Targets", _autoscaler_targets),
         _text("MinPods", _at("spec.minReplicas", "<unset>")),
-        _number("MaxPods", "spec.maxReplicas"),
-        _number("Replicas", "status.currentReplicas"),
+        _count("MaxPods", "spec.maxReplicas"),
+        _count("Replicas", "status.currentReplicas"),
         AGE,
     ),
     "PodDisruptionBudget": (
@@ -290,10 +321,10 @@ _AFTER_NAME: Mapping[str, Sequence[Column]] = {
     ),
     "Lease": (_text("Holder", _at("spec.holderIdentity", "")), AGE),
     "CustomResourceDefinition": (_text("Created At", _created_at),),
-    "Role": (_text("Created At", _created_at),),
-    "ClusterRole": (_text("Created At", _created_at),),
-    "RoleBinding": (_text("Role", lambda obj, now: f"{obj['roleRef'].get('kind')}/{obj['roleRef'].get('name')}"), AGE),
-    "ClusterRoleBinding": (_text("Role", lambda obj, now: f"{obj['roleRef'].get('kind')}/{obj['roleRef'].get('name')}"), AGE),
+    "Role": (Column("Created At", "date", _created_at, "Created At"),),
+    "ClusterRole": (Column("Created At", "date", _created_at, "Created At"),),
+    "RoleBinding": _BINDING,
+    "ClusterRoleBinding": _BINDING,
     "PersistentVolumeClaim": (
         _text("Status", _at("status.phase", "")),
         _text("Volume", _at("spec.volumeName", "")),

@@ -12,6 +12,7 @@ from sandbox.apiserver import failures, schema
 from sandbox.apiserver.core import Call, unreadable, without
 from sandbox.apiserver.failures import FieldError
 from sandbox.apiserver.golang import type_error
+from sandbox.apiserver.presence import nulls_in_maps
 from sandbox.apiserver.resources import Body
 
 _ENVELOPE = ("apiVersion", "kind", "metadata")
@@ -28,12 +29,17 @@ def decoded(call: Call, obj: Body) -> Body:
     declared = call.resource.schema
     if not declared:
         return obj
+    if not call.resource.custom:
+        obj = nulls_in_maps(declared, obj)
     ignored = {"spec": obj.pop("spec")} if call.address.subresource == "status" and "spec" in obj else {}
     meta = {"properties": {"metadata": (declared.get("properties") or {}).get("metadata", {}), "apiVersion": {}, "kind": {}}}
     head, dropped = schema.prune(meta, {name: obj[name] for name in _ENVELOPE if name in obj})
     body, more = schema.prune(declared, without(obj, *_ENVELOPE))
     _report(call, obj, [*dropped, *more])
-    _refuse_types(call, meta if call.resource.custom else declared, head if call.resource.custom else {**head, **body})
+    if call.resource.custom:
+        _refuse_types(call, meta["properties"]["metadata"], head.get("metadata") or {})
+    else:
+        _refuse_types(call, declared, {**head, **body})
     return {**head, **ignored, **body}
 
 

@@ -25,6 +25,7 @@ from sandbox.apiserver.storage import Storage, Stored
 
 NAMESPACES = "namespaces"
 _YAML_TYPES = ("application/yaml", "application/apply-patch+yaml", "text/yaml")
+_TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -104,8 +105,8 @@ class Call:
         return stored
 
 
-def decode(request: Request) -> Any:
-    """Return the body of a request, JSON or YAML.
+def decode(request: Request, wanted: str = "object") -> Any:
+    """Return the body of a request, JSON or YAML; `wanted` says in refusals what it should have been.
 
     Raises:
         Refusal: 400 when it is neither, or empty.
@@ -113,6 +114,8 @@ def decode(request: Request) -> Any:
     kind = request.headers.get("content-type", "").split(";")[0].strip()
     if kind == MEDIA_TYPE:
         return decode_protobuf(request.body)
+    if request.method != "PATCH" and kind not in (*_YAML_TYPES, "application/json", ""):
+        raise failures.unsupported_media_type(("application/json", "application/yaml", MEDIA_TYPE))
     try:
         if kind in _YAML_TYPES:
             return _jsonable(yaml.load(request.body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
@@ -121,8 +124,35 @@ def decode(request: Request) -> Any:
         text = request.body.decode(errors="replace")
         if request.method == "PATCH" and kind not in _YAML_TYPES:
             raise failures.bad_request(f"error decoding patch: {syntax_error(text)}") from None
-        why = syntax_error(text) if kind not in _YAML_TYPES else str(error)
-        raise failures.bad_request(f"the object provided is unrecognized (must be of type {{0}}): {why}") from None
+        if kind in _YAML_TYPES:
+            raise failures.bad_request(f"error decoding YAML: error converting YAML to JSON: yaml: {_yaml_error(error)}") from None
+        raise failures.unrecognized(request.body, wanted, syntax_error(text)) from None
+
+
+def decode_options(request: Request) -> Any:
+    """Return the `DeleteOptions` in the body of a request, None when it has none.
+
+    Raises:
+        Refusal: 500 when the body is something else: the real server did not expect that.
+    """
+    if not request.body:
+        return None
+    try:
+        found = json.loads(request.body)
+    except ValueError:
+        why = syntax_error(request.body.decode(errors="replace"))
+        raise failures.unexpected(f"couldn't get version/kind; json parse error: {why}") from None
+    if isinstance(found, dict) and found.get("kind", "DeleteOptions") not in ("DeleteOptions", ""):
+        version = found.get("apiVersion", "")
+        raise failures.unexpected(
+            f'no kind "{found["kind"]}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:110"'
+        )
+    return found
+
+
+def _yaml_error(error: Exception) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    return f"line {mark.line}: {problem}" if mark and problem else str(error)
 
 
 def _jsonable(value: Any) -> Any:
@@ -143,7 +173,8 @@ def checked_object(call: Call, obj: Any) -> Body:
         Refusal: 400 when kind, apiVersion, name or namespace contradict the path.
     """
     if not isinstance(obj, dict):
-        raise failures.bad_request("the object provided is unrecognized: it must be a JSON object")
+        why = f"json: cannot unmarshal {go_kind(obj)} into Go value of type {_TYPE_META}"
+        raise failures.unrecognized(call.request.body, call.resource.kind, why)
     resource = call.resource
     obj.setdefault("apiVersion", resource.api_version)
     obj.setdefault("kind", resource.kind)
@@ -151,7 +182,7 @@ def checked_object(call: Call, obj: Any) -> Body:
         raise _of_another_kind(call, obj)
     metadata = obj.get("metadata") or {}
     if not isinstance(metadata, dict):
-        into = f"Go struct field {resource.kind}.metadata of type v1.ObjectMeta"
+        into = f"Go {'value' if resource.custom else f'struct field {resource.kind}.metadata'} of type v1.ObjectMeta"
         raise unreadable(call, obj, f"json: cannot unmarshal {go_kind(metadata)} into {into}")
     obj["metadata"] = dict(metadata)
     _check_place(call, obj["metadata"])
@@ -175,8 +206,15 @@ def unreadable(call: Call, obj: Mapping[str, Any], why: str) -> failures.Refusal
 
 def _of_another_kind(call: Call, obj: Mapping[str, Any]) -> failures.Refusal:
     resource, (given, kind) = call.resource, (obj["apiVersion"], obj["kind"])
+    if resource.custom and given == resource.api_version:
+        target = failures.Target(resource.group, resource.plural, str(kind), str((obj.get("metadata") or {}).get("name", "")))
+        return failures.not_valid(target, [failures.invalid("kind", kind, f"must be {resource.kind}")])
+    if resource.custom:
+        return failures.bad_request(
+            f"the API version in the data ({given}) does not match the expected API version ({resource.api_version})"
+        )
     known = call.core.registry.by_kind(str(given), str(kind))
-    if resource.custom or (known is not None and known.custom):
+    if known is not None and known.custom:
         return failures.bad_request(
             f"the API version in the data ({given}, Kind={kind}) does not match the expected API version "
             f"({resource.api_version}, Kind={resource.kind})"
@@ -211,7 +249,9 @@ def require_scope(call: Call) -> None:
     if address.namespace and not call.resource.namespaced:
         raise failures.no_such_resource()
     if call.resource.namespaced and not address.namespace and (address.name or call.request.method == "POST"):
-        raise failures.bad_request("an empty namespace may not be set during creation or for a single object")
+        if call.resource.custom:
+            raise failures.no_such_page()
+        raise failures.no_such_resource() if address.name else failures.method_not_allowed()
 
 
 def require_open_namespace(call: Call, name: str) -> None:

@@ -18,9 +18,7 @@ def _namespace(obj: Body) -> None:
     labels = obj["metadata"].setdefault("labels", {})
     if name:
         labels["kubernetes.io/metadata.name"] = name
-    spec = obj.setdefault("spec", {})
-    if not obj["metadata"].get("deletionTimestamp"):
-        fill(spec, finalizers=["kubernetes"])
+    obj.setdefault("spec", {})
 
 
 def _deployment(obj: Body) -> None:
@@ -74,7 +72,12 @@ def _job_spec(spec: Body) -> None:
 
 
 def _job(obj: Body) -> None:
-    _job_spec(obj.setdefault("spec", {}))
+    spec = obj.setdefault("spec", {})
+    fill(spec, manualSelector=False)
+    _job_spec(spec)
+    labels = (spec["template"].get("metadata") or {}).get("labels")
+    if labels and not obj["metadata"].get("labels"):
+        obj["metadata"]["labels"] = dict(labels)
 
 
 def _cron_job(obj: Body) -> None:

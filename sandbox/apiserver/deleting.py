@@ -6,6 +6,7 @@ Owns deletion timestamps, grace periods and propagation finalizers. Must not: co
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,10 @@ from sandbox.apiserver.resources import Body
 from sandbox.apiserver.storage import Stored
 
 _DEFAULT_GRACE_SECONDS = 30
+_JOBS_WARNING = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set "
+    "propagationPolicy=Orphan to suppress this warning"
+)
 _PROPAGATION = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 
 
@@ -31,11 +36,15 @@ def options_of(call: Call, body: Any) -> Body:
     if "propagationPolicy" in query:
         options.setdefault("propagationPolicy", query["propagationPolicy"])
     policy = options.get("propagationPolicy")
+    if policy is not None and options.get("orphanDependents") is not None:
+        both = "orphanDependents and deletionPropagation cannot be both set"
+        raise failures.bad_option("DeleteOptions", failures.invalid("propagationPolicy", policy, both))
     if policy not in (None, "Background", *_PROPAGATION):
-        raise failures.bad_request(
-            f'invalid DeleteOptions: propagationPolicy: Unsupported value: "{policy}": '
-            'supported values: "Foreground", "Background", "Orphan"'
-        )
+        error = failures.unsupported("propagationPolicy", policy, ("Foreground", "Background", "Orphan", "nil"))
+        raise failures.bad_option("DeleteOptions", error)
+    if policy is None and options.get("orphanDependents") is None and call.resource.store == "jobs.batch":
+        options["propagationPolicy"] = "Orphan"
+        call.warnings.append(_JOBS_WARNING)
     grace = options.get("gracePeriodSeconds")
     if grace is not None and (not isinstance(grace, int) or grace < 0):
         options["gracePeriodSeconds"] = 1
@@ -48,7 +57,7 @@ def delete(call: Call, old: Stored, options: Mapping[str, Any]) -> tuple[Stored,
     Raises:
         Refusal: 409 when a precondition does not hold.
     """
-    _check_preconditions(call, old, options)
+    check_preconditions(call, old, options)
     metadata = dict(old.body["metadata"])
     finalizers = _finalizers(metadata, options)
     grace = _grace_seconds(call, old.body, options)
@@ -58,7 +67,9 @@ def delete(call: Call, old: Stored, options: Mapping[str, Any]) -> tuple[Stored,
     else:
         metadata.pop("finalizers", None)
     if not waits:
-        return _gone(call, old, {**old.body, "metadata": metadata}), True
+        if call.resource.strategy.graceful:
+            _mark(call, metadata, 0)
+        return _gone(call, old, {**old.body, "metadata": metadata}, options), True
     if (
         metadata.get("deletionTimestamp")
         and metadata.get("deletionGracePeriodSeconds", 0) <= grace
@@ -69,7 +80,7 @@ def delete(call: Call, old: Stored, options: Mapping[str, Any]) -> tuple[Stored,
     body = {**old.body, "metadata": metadata}
     if call.resource.store == "namespaces":
         body["status"] = {**(body.get("status") or {}), "phase": "Terminating"}
-    if call.dry_run:
+    if is_dry_run(call, options):
         return Stored(body, old.revision), False
     return call.core.storage.put(call.resource.store, _key(old), body), False
 
@@ -83,8 +94,13 @@ def _mark(call: Call, metadata: Body, grace: int) -> None:
         metadata["deletionGracePeriodSeconds"] = grace
 
 
-def _gone(call: Call, old: Stored, body: Body) -> Stored:
-    if call.dry_run:
+def is_dry_run(call: Call, options: Mapping[str, Any]) -> bool:
+    """Tell whether a deletion is only tried: by the query or by the options."""
+    return call.dry_run or bool(options.get("dryRun"))
+
+
+def _gone(call: Call, old: Stored, body: Body, options: Mapping[str, Any]) -> Stored:
+    if is_dry_run(call, options):
         return old
     return call.core.storage.remove(call.resource.store, _key(old), body)
 
@@ -121,14 +137,22 @@ def _grace_seconds(call: Call, body: Mapping[str, Any], options: Mapping[str, An
     return grace if known is None else min(grace, known)
 
 
-def _check_preconditions(call: Call, old: Stored, options: Mapping[str, Any]) -> None:
+def check_preconditions(call: Call, old: Stored, options: Mapping[str, Any]) -> None:
+    """Check that an object is still the one that is to go.
+
+    Raises:
+        Refusal: 409 when it is not.
+    """
     wanted = options.get("preconditions") or {}
     metadata = old.body["metadata"]
-    target = call.resource.target(metadata["name"])
-    for field, name, text in (("uid", "uid", "UID"), ("resourceVersion", "resourceVersion", "ResourceVersion")):
-        if wanted.get(field) and wanted[field] != metadata[name]:
-            detail = f"Precondition failed: {text} in precondition: {wanted[field]}, {text} in object meta: {metadata[name]}"
-            raise failures.conflict(target, f"{detail}")
+    target = replace(call.resource.target(metadata["name"]), plural=call.resource.kind)
+    for field, text, why in (
+        ("uid", "UID", "might have been deleted and then recreated"),
+        ("resourceVersion", "ResourceVersion", "might have been modified"),
+    ):
+        if wanted.get(field) and wanted[field] != metadata[field]:
+            detail = f"the {text} in the precondition ({wanted[field]}) does not match the {text} in record ({metadata[field]})"
+            raise failures.conflict(target, f"{detail}. The object {why}")
 
 
 def success(call: Call, last: Stored) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def group(registry: Registry, name: str) -> Answer:
     """Answer `/apis/GROUP`."""
     versions = _versions(registry).get(name)
     if not versions or not name:
-        raise failures.no_such_resource()
+        raise failures.no_such_page()
     return json_answer({"kind": "APIGroup", "apiVersion": "v1", **_group(name, versions)})
 
 
@@ -79,7 +79,7 @@ def resources(registry: Registry, name: str, version: str) -> Answer:
     """Answer `/api/v1` and `/apis/GROUP/VERSION`."""
     served = _served(registry, name, version)
     if not served:
-        raise failures.no_such_resource()
+        raise failures.no_such_page()
     listed = [row for resource in served for row in _rows(resource)]
     group_version = f"{name}/{version}" if name else version
     return json_answer({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": listed})

@@ -55,6 +55,9 @@ def forbidden_field(field: str, detail: str) -> FieldError:
     return FieldError(field, "FieldValueForbidden", f"Forbidden: {detail}")
 
 
+_SUMMARY_LENGTH = 1024
+
+
 class Refusal(Exception):
     """A request that is answered with a `Status` of failure.
 
@@ -172,6 +175,25 @@ def unsupported_media_type(supported: Iterable[str] = ()) -> Refusal:
     return Refusal(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
 
 
+def unrecognized(body: bytes, kind: str, why: str) -> Refusal:
+    """400: a body that is no object."""
+    found = f"couldn't get version/kind; json parse error: {why} ({_summary(body)})"
+    return Refusal(400, "BadRequest", f"the object provided is unrecognized (must be of type {kind}): {found}")
+
+
+def _summary(body: bytes) -> str:
+    """Show the beginning of a body: as text if it looks like an object, else as the numbers of its bytes."""
+    if not body:
+        return "<empty>"
+    text = body.decode(errors="replace") if body[:1] == b"{" else body.hex()
+    return text if len(text) <= _SUMMARY_LENGTH else f"{text[:_SUMMARY_LENGTH]} ..."
+
+
+def no_such_page() -> Refusal:
+    """404 without a Status: no part of the server knows the path."""
+    return Refusal(404, "", "404 page not found\n")
+
+
 def unexpected(message: str) -> Refusal:
     """500: what the real server did not expect, and says without a reason."""
     return Refusal(500, "", message)
@@ -204,9 +226,9 @@ def not_valid(target: Target, errors: Sequence[FieldError]) -> Refusal:
     return Refusal(422, "Invalid", f'{kind} "{target.name}" is invalid: {summary}', details=details)
 
 
-def too_many_requests(message: str, *, retry_after_seconds: int, causes: Sequence[Mapping[str, Any]] = ()) -> Refusal:
+def too_many_requests(message: str, *, retry_after_seconds: int | None, causes: Sequence[Mapping[str, Any]] = ()) -> Refusal:
     """429: come back later."""
-    details = {"causes": list(causes)} if causes else {}
+    details = {"causes": list(causes)} if causes else None
     return Refusal(429, "TooManyRequests", message, details=details, retry_after_seconds=retry_after_seconds)
 
 

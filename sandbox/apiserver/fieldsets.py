@@ -68,7 +68,7 @@ def of_value(schema: Schema | None, value: Any, *, whole: bool = False) -> Field
     found: FieldSet = {}
     for name, (child, item) in parts.items():
         below = of_value(child, item, whole=whole)
-        if below and (whole or name.startswith("k:")):
+        if below and (whole or child is None or name.startswith("k:")):
             below = {".": {}, **below}
         found[name] = below
     return found
@@ -151,8 +151,7 @@ def difference(one: FieldSet, other: FieldSet) -> FieldSet:
             continue
         below = difference(node, against)
         if _is_member(node) and not _is_member(against):
-            below = {".": {}, **below} if below else {}
-            left[name] = below
+            left[name] = {".": {}, **below} if set(below) - {"."} else {}
         elif below:
             left[name] = below
     if "." in one and "." not in other and other:

@@ -48,6 +48,8 @@ def syntax_error(text: str) -> str:
 
 
 def _quoted(character: str) -> str:
+    if not character.isprintable() and ord(character) < 256 and character not in "\n\t":
+        return f"'\\u{ord(character):04x}'"
     return {"'": "'\\''", '"': "'\"'", "\n": "'\\n'", "\t": "'\\t'"}.get(character, f"'{character}'")
 
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.apiserver.core import Call
-from sandbox.apiserver.fieldsets import FieldSet, compare, difference, union
+from sandbox.apiserver.core import Call, Core
+from sandbox.apiserver.fieldsets import Changes, FieldSet, compare, difference, union
 from sandbox.apiserver.presence import settled
-from sandbox.apiserver.resources import Body
+from sandbox.apiserver.resources import Body, Resource
 from sandbox.apiserver.typing_of import Schema
 
 _NEVER_OWNED = frozenset(
@@ -67,7 +67,7 @@ def write_entries(metadata: Body, entries: Mapping[Manager, Owned]) -> None:
     for who, owned in sorted(entries.items(), key=_place):
         if owned.fields:
             row: Body = {"manager": who.name, "operation": who.operation, "apiVersion": who.api_version}
-            row |= {} if who.subresource == "scale" else {"time": owned.time}
+            row |= {"time": owned.time} if owned.time and who.subresource != "scale" else {}
             row |= {"fieldsType": "FieldsV1", "fieldsV1": owned.fields}
             rows.append({**row, "subresource": who.subresource} if who.subresource else row)
     if rows:
@@ -101,6 +101,8 @@ def track(call: Call, old: Mapping[str, Any] | None, new: Body, *, operation: st
         return
     metadata = new["metadata"]
     given = metadata.get("managedFields")
+    if given and not all(_is_entry(entry) for entry in given):  # entries that cannot be read count as not sent
+        given = metadata.pop("managedFields") and None
     if given in ([], [{}]) and old is not None:
         metadata.pop("managedFields")
         return
@@ -117,15 +119,32 @@ def track(call: Call, old: Mapping[str, Any] | None, new: Body, *, operation: st
     if not changes.set and not changes.removed:
         _keep(metadata, base)
         return
+    write_entries(metadata, _taken(entries, who, changes, call.core.timestamp()))
+
+
+def track_server(core: Core, resource: Resource, old: Mapping[str, Any], new: Body) -> None:
+    """Note in `new` that the server itself changed the status."""
+    changes = compare(resource.schema, ownable(old), ownable(new))
+    who = Manager("kube-apiserver", "Update", resource.api_version, "status")
+    write_entries(new["metadata"], _taken(read_entries(old["metadata"]), who, changes, core.timestamp()))
+
+
+def _taken(entries: Mapping[Manager, Owned], who: Manager, changes: Changes, now: str) -> dict[Manager, Owned]:
+    """Return the entries after a manager has made changes."""
     taken = union(changes.set, changes.removed)
-    now = call.core.timestamp()
-    for other, owned in list(entries.items()):
-        if other != who:
-            entries[other] = Owned(difference(owned.fields, taken), owned.time)
-    mine = entries.get(who, Owned({}, now))
+    found = {
+        other: owned if other == who else Owned(difference(owned.fields, taken), owned.time) for other, owned in entries.items()
+    }
+    mine = found.get(who, Owned({}, now))
     fields = union(difference(mine.fields, changes.removed), changes.set)
-    entries[who] = mine if fields == mine.fields else Owned(fields, now)
-    write_entries(metadata, entries)
+    found[who] = mine if fields == mine.fields else Owned(fields, now)
+    return found
+
+
+def _is_entry(entry: Any) -> bool:
+    if entry == {}:
+        return True
+    return isinstance(entry, Mapping) and entry.get("operation") in ("Apply", "Update") and entry.get("fieldsType") == "FieldsV1"
 
 
 def _keep(metadata: Body, old: Mapping[str, Any]) -> None:
@@ -133,6 +152,11 @@ def _keep(metadata: Body, old: Mapping[str, Any]) -> None:
         metadata["managedFields"] = old["managedFields"]
     else:
         metadata.pop("managedFields", None)
+
+
+def unowned(call: Call, obj: Mapping[str, Any]) -> FieldSet:
+    """Return every field of an object that was set by someone, whoever that was."""
+    return compare(schema_of(call), ownable(_nothing(call)), ownable(obj)).set
 
 
 def _nothing(call: Call) -> Body:

@@ -37,5 +37,15 @@ def settled(schema: Schema | None, value: Any) -> Any:
     return found
 
 
+def nulls_in_maps(schema: Schema | None, value: Any) -> Any:
+    """Return `value` with an empty text for every null in a map of texts: that is what Go reads there."""
+    if isinstance(value, list):
+        return [nulls_in_maps(items_of(schema), item) for item in value]
+    if not isinstance(value, Mapping) or not schema:
+        return value
+    texts = "additionalProperties" in schema and (schema["additionalProperties"] or {}).get("type") == "string"
+    return {name: "" if item is None and texts else nulls_in_maps(child_of(schema, name), item) for name, item in value.items()}
+
+
 def _is_empty_collection(schema: Schema | None, value: Any) -> bool:
     return value == [] or (value == {} and "additionalProperties" in (schema or {}))

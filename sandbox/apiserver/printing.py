@@ -76,9 +76,8 @@ def _custom(declared: Mapping[str, Any]) -> Column:
             return "<unknown>" if kind == "date" and path == ".metadata.creationTimestamp" else None
         return age(found[0], now) if kind == "date" else _typed(found[0], kind)
 
-    return Column(
-        declared["name"], kind, cell, declared.get("description", ""), declared.get("format", ""), int(declared.get("priority", 0))
-    )
+    description = declared.get("description") or f"Custom resource definition column (in JSONPath format): {path}"
+    return Column(declared["name"], kind, cell, description, declared.get("format", ""), int(declared.get("priority", 0)))
 
 
 def _typed(value: Any, kind: str) -> Any:

@@ -109,7 +109,7 @@ def verb_of(request: Request, address: Address) -> str:
     match request.method:
         case "GET" | "HEAD":
             if address.name:
-                return "watch" if request.flag("watch") and not address.subresource else "get"
+                return "get"
             return "watch" if request.flag("watch") else "list"
         case "POST":
             return "create"

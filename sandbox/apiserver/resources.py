@@ -59,6 +59,7 @@ class Strategy:
         graceful: deletion waits for the node agent (pods).
         name_is_label: names are DNS labels (namespaces, services) and not subdomains.
         free_name: names are path segments only (RBAC).
+        free_finalizers: finalizers need no domain (definitions have one without).
         made_by_update: a PUT of an object that is not there makes it.
         status_keeps_labels: a write of the status cannot change labels (Deployments).
         watched_annotations: a change of annotations raises the generation, too (Deployments).
@@ -72,6 +73,7 @@ class Strategy:
     graceful: bool = False
     name_is_label: bool = False
     free_name: bool = False
+    free_finalizers: bool = False
     made_by_update: bool = False
     status_keeps_labels: bool = False
     watched_annotations: bool = False

@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sandbox.apiserver.failures import bad_request
+from sandbox.apiserver.failures import bad_request, invalid
+from sandbox.apiserver.naming import key_errors, label_errors
 
 Predicate: TypeAlias = Callable[[Mapping[str, Any]], bool]
 
-_KEY = r"[A-Za-z0-9](?:[A-Za-z0-9_./-]*[A-Za-z0-9])?"
-_SET = re.compile(rf"^({_KEY})\s+(in|notin)\s*\(([^()]*)\)$")
-_COMPARE = re.compile(rf"^({_KEY})\s*(==|=|!=|>|<)\s*([A-Za-z0-9_.\-]*)$")
-_EXISTS = re.compile(rf"^(!?)\s*({_KEY})$")
+_WORD = re.compile(r"==|!=|[=<>!(),]|[^\s=<>!(),]+")
+_SYMBOLS = frozenset({"=", "==", "!=", "<", ">", "!", "(", ")", ","})
+_OPERATORS = {"in": "in", "notin": "notin", "=": "in", "==": "in", "!=": "notin", ">": "gt", "<": "lt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +52,72 @@ class Requirement:
         return number > int(bound) if self.operator == "gt" else number < int(bound)
 
 
-def _split(text: str) -> list[str]:
-    """Split at commas outside parentheses."""
-    parts, depth, start = [], 0, 0
-    for position, letter in enumerate(text):
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth == 0:
-            parts.append(text[start:position])
-            start = position + 1
-    return [*parts, text[start:]]
+class _Words:
+    """The words of a selector, read one by one."""
+
+    def __init__(self, text: str) -> None:
+        self._words = _WORD.findall(text)
+
+    def next(self) -> str:
+        """Return the next word without taking it; empty at the end."""
+        return self._words[0] if self._words else ""
+
+    def take(self) -> str:
+        """Take the next word."""
+        return self._words.pop(0) if self._words else ""
+
+    def name(self) -> str:
+        """Take a key or a value.
+
+        Raises:
+            Refusal: 400 when there is something else.
+        """
+        word = self.take()
+        if not word or word in _SYMBOLS:
+            raise bad_request(f"unable to parse requirement: found '{word}', expected: identifier")
+        return word
 
 
-def _requirement(text: str) -> Requirement:
-    if found := _SET.match(text):
-        values = frozenset(value.strip() for value in found[3].split(","))
-        return Requirement(found[1], found[2], values)
-    if found := _COMPARE.match(text):
-        operator = {"=": "in", "==": "in", "!=": "notin", ">": "gt", "<": "lt"}[found[2]]
-        if operator in ("gt", "lt") and not re.fullmatch(r"-?\d+", found[3]):
-            raise bad_request(
-                f'unable to parse requirement: values[0][{found[1]}]: Invalid value: "{found[3]}": must be an integer'
-            )
-        return Requirement(found[1], operator, frozenset({found[3]}))
-    if found := _EXISTS.match(text):
-        return Requirement(found[2], "absent" if found[1] else "exists")
-    raise bad_request(f"unable to parse requirement: {text!r} is not a label selector")
+def _requirement(words: _Words) -> Requirement:
+    absent = words.next() == "!"
+    if absent:
+        words.take()
+    key = words.name()
+    if errors := key_errors("<nil>", key):
+        raise bad_request(f"unable to parse requirement: {errors[0]}")
+    if absent or words.next() in ("", ","):
+        return Requirement(key, "absent" if absent else "exists")
+    word = words.take()
+    operator = _OPERATORS.get(word)
+    if operator is None:
+        raise bad_request(f"unable to parse requirement: found '{word}', expected: in, notin, =, ==, !=, gt, lt")
+    values = _several(words) if word in ("in", "notin") else ["" if words.next() in ("", ",") else words.name()]
+    _check_values(key, operator, values)
+    return Requirement(key, operator, frozenset(values))
+
+
+def _several(words: _Words) -> list[str]:
+    if words.take() != "(":
+        raise bad_request("unable to parse requirement: expected: '('")
+    values = [""]
+    while (word := words.take()) != ")":
+        if word == ",":
+            values.append("")
+        elif not word or word in _SYMBOLS or values[-1]:
+            raise bad_request(f"unable to parse requirement: found '{word}', expected: ',', ')' or identifier")
+        else:
+            values[-1] = word
+    return values
+
+
+def _check_values(key: str, operator: str, values: list[str]) -> None:
+    for index, value in enumerate(values):
+        field = f"values[{index}][{key}]"
+        errors = label_errors(field, {key: value})
+        if operator in ("gt", "lt") and not re.fullmatch(r"-?\d+", value):
+            errors = [invalid(field, value, "for 'Gt', 'Lt' operators, the value must be an integer")]
+        if errors:
+            raise bad_request(f"unable to parse requirement: {errors[0]}")
 
 
 def parse_labels(text: str) -> tuple[Requirement, ...]:
@@ -85,9 +126,15 @@ def parse_labels(text: str) -> tuple[Requirement, ...]:
     Raises:
         Refusal: 400 when it cannot be read.
     """
-    if not text.strip():
-        return ()
-    return tuple(_requirement(part.strip()) for part in _split(text))
+    words, found = _Words(text), []
+    while words.next():
+        found.append(_requirement(words))
+        word = words.take()
+        if word not in ("", ","):
+            raise bad_request(f"found '{word}', expected: ',' or 'end of string'")
+        if word == "," and (not words.next() or words.next() in _SYMBOLS - {"!"}):
+            raise bad_request(f"found '{words.next()}', expected: identifier after ','")
+    return tuple(found)
 
 
 def label_predicate(text: str) -> Predicate | None:
@@ -113,8 +160,13 @@ def field_value(obj: Mapping[str, Any], path: str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def field_predicate(text: str, allowed: frozenset[str]) -> Predicate | None:
+def field_predicate(text: str, allowed: frozenset[str], *, plain: bool = False) -> Predicate | None:
     """Read a field selector such as `spec.nodeName=n1,status.phase!=Failed`; None when everything matches.
+
+    Args:
+        text: the selector.
+        allowed: the fields that may be selected by.
+        plain: the kind has no fields of its own to select by; the refusal then names those that all kinds have.
 
     Raises:
         Refusal: 400 for a field outside `allowed`, or text that cannot be read.
@@ -126,13 +178,16 @@ def field_predicate(text: str, allowed: frozenset[str]) -> Predicate | None:
             raise bad_request(f"invalid selector: {part!r}; can't understand {part!r}")
         path = found[1].strip()
         if path not in allowed:
-            raise bad_request(
-                f'Unable to find "{path}" that match label selector "", field selector "{text}": field label not supported: {path}'
-            )
+            raise bad_request(_unknown(path, allowed, plain=plain))
         terms.append((path, found[2] != "!=", found[3].strip()))
     if not terms:
         return None
     return lambda obj: all((field_value(obj, path) == value) is equal for path, equal, value in terms)
+
+
+def _unknown(path: str, allowed: frozenset[str], *, plain: bool) -> str:
+    known = ", ".join(f'"{name}"' for name in sorted(allowed))
+    return f'"{path}" is not a known field selector: only {known}' if plain else f"field label not supported: {path}"
 
 
 def both(one: Predicate | None, other: Predicate | None) -> Predicate | None:

@@ -16,6 +16,7 @@ from sandbox.apiserver.core import Call, Core, require_scope
 from sandbox.apiserver.counting import RequestCounts
 from sandbox.apiserver.failures import Refusal
 from sandbox.apiserver.faults import Faults, Matched
+from sandbox.apiserver.forms import check_form, in_form
 from sandbox.apiserver.hooks import Hooks
 from sandbox.apiserver.openapi import OpenApi
 from sandbox.apiserver.options import check_options
@@ -97,9 +98,10 @@ class ApiServer:
             Dropped: a fault asks that the connection be cut.
         """
         try:
-            return await self._handle(request)
+            check_form(request)
+            return in_form(request, await self._handle(request))
         except Refusal as refusal:
-            return refused(refusal)
+            return in_form(request, refused(refusal))
 
     async def _handle(self, request: Request) -> Answer | Streamed:
         address = address_of(request.path)
@@ -115,14 +117,18 @@ class ApiServer:
     async def _serve(self, request: Request, address: Address, verb: str, matched: Matched) -> Answer | Streamed:
         resource = self.registry.find(address.group, address.version, address.plural)
         if resource is None:
-            raise failures.no_such_resource()
+            raise self._unknown(address.group)
         refuse_container_commands(request)
         call = Call(core=self.core, request=request, address=address, resource=resource)
+        if resource.custom:
+            _check_custom(call, verb)
         if address.subresource and address.subresource != "status":
             return await serve_subresource(call, verb)
         if address.subresource not in ("", *resource.subresources):
             raise failures.no_such_resource()
-        if verb not in resource.verbs or (verb == "create" and address.name):
+        if resource.store == "endpoints":
+            call.warnings.append("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
+        if verb not in resource.verbs or (verb == "create" and address.name) or (verb in ("update", "patch") and not address.name):
             raise failures.method_not_allowed()
         check_options(call, verb)
         require_scope(call)
@@ -139,12 +145,29 @@ class ApiServer:
         self._hooks.settle()
         return answer
 
+    def _unknown(self, group: str) -> Refusal:
+        """Return the refusal of a resource that there is not; of an unknown group not even a Status is made."""
+        known = {resource.group for resource in self.registry.all() if not resource.custom}
+        return failures.no_such_resource() if group in known else failures.no_such_page()
+
     def _watch(self, call: Call, matched: Matched) -> Streamed:
         watch = Watch(self.storage, self.core.clock, wanted_watch(call, single_renderer(call)))
         refusal = watch.check()
         if refusal is not None:
             raise refusal
         return Streamed(chunks=self.faults.mangled(matched, watch.chunks()))
+
+
+def _check_custom(call: Call, verb: str) -> None:
+    """Refuse what cannot be done with custom objects, in words of their own."""
+    address, resource = call.address, call.resource
+    if address.subresource and address.subresource not in resource.subresources:
+        raise failures.not_found(resource.target(address.name))
+    if verb in ("update", "patch") and not address.name:
+        raise failures.bad_request("name must be provided")
+    if address.subresource and verb in ("create", "delete"):
+        message = f'{verb} is not supported on resources of kind "{resource.resource_name}"'
+        raise failures.Refusal(405, "MethodNotAllowed", message, details=resource.target().details())
 
 
 def _password(encoded: str) -> str:
@@ -157,5 +180,7 @@ def _password(encoded: str) -> str:
 
 def refused(refusal: Refusal) -> Answer:
     """Return the answer that a refusal is."""
+    if refusal.details is None and refusal.code == 404 and not refusal.reason:
+        return Answer(status=404, body=refusal.message.encode(), content_type="text/plain; charset=utf-8")
     headers = {} if refusal.retry_after_seconds is None else {"Retry-After": str(refusal.retry_after_seconds)}
     return json_answer(refusal.status(), status=refusal.code, headers=headers)

@@ -93,6 +93,6 @@ def _row(call: Call, columns: tuple[Column, ...], stored: Stored, now: Any, incl
     row: dict[str, Any] = {"cells": [column.cell(body, now) for column in columns]}
     if include == "Object":
         row["object"] = body
-    elif include != "None":
-        row["object"] = _partial(body, version)
+    else:
+        row["object"] = None if include == "None" else _partial(body, version)
     return row

@@ -124,7 +124,7 @@ def _workload_errors(new: Object, old: Object | None) -> list[FieldError]:
     errors += (broken := selector_errors(selector, "spec.selector"))
     labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
     if selector and not broken and not selects(selector, labels):
-        errors.append(invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`"))
+        errors.append(invalid("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`"))
     if old is not None and selector != old["spec"].get("selector"):
         errors.append(invalid("spec.selector", selector, _IMMUTABLE))
     return errors + _template_errors(spec, "spec.template", ("Always",))

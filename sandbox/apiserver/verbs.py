@@ -13,7 +13,7 @@ from typing import Any
 from sandbox.apiserver import failures
 from sandbox.apiserver.applying import apply
 from sandbox.apiserver.conformance import decoded
-from sandbox.apiserver.core import Call, checked_object, decode, without
+from sandbox.apiserver.core import Call, checked_object, decode, decode_options, without
 from sandbox.apiserver.deleting import delete, options_of, success
 from sandbox.apiserver.failures import Refusal
 from sandbox.apiserver.golang import go_kind
@@ -50,7 +50,8 @@ def read_many(call: Call, *, stale: int = 0) -> Answer:
     """GET of a collection."""
     page = list_page(call, stale=stale)
     as_list = list_renderer(call)
-    return Answer(body=as_list(page) if as_list else list_body(call, page, [_item(call, stored) for stored in page.items]))
+    body = as_list(page) if as_list else list_body(call, page, [_item(call, stored) for stored in page.items])
+    return Answer(body=body, headers=_warning_headers(call))
 
 
 def _item(call: Call, stored: Stored) -> bytes:
@@ -61,14 +62,14 @@ def _item(call: Call, stored: Stored) -> bytes:
 
 def create_one(call: Call) -> Answer:
     """POST of a new object."""
-    obj = checked_object(call, decode(call.request))
+    obj = checked_object(call, decode(call.request, call.resource.kind))
     stored = create(call, decoded(call, obj))
     return answer(call, stored, status=201)
 
 
 def update_one(call: Call) -> Answer:
     """PUT of a whole object."""
-    obj = checked_object(call, decode(call.request))
+    obj = checked_object(call, decode(call.request, call.resource.kind))
     old = call.core.storage.get(call.resource.store, call.key)
     if old is None:
         if call.resource.strategy.made_by_update and not call.address.subresource and not obj["metadata"].get("resourceVersion"):
@@ -120,25 +121,22 @@ def _keep_uid(call: Call, current: Mapping[str, Any], patched: Any) -> None:
 
 def delete_one(call: Call) -> Answer:
     """DELETE of one object."""
-    options = options_of(call, decode(call.request) if call.request.body else None)
+    options = options_of(call, decode_options(call.request))
     old = call.found()
     last, is_gone = delete(call, old, options)
-    if call.request.query.get("dryRun") is None and options.get("dryRun"):
-        raise failures.bad_request("give dryRun as a query parameter")
-    if is_gone and not call.resource.strategy.graceful:
-        return json_answer(success(call, last))
+    if is_gone and not call.resource.strategy.graceful and call.resource.store != "services":
+        return json_answer(success(call, last), headers=_warning_headers(call))
     return answer(call, last)
 
 
 def delete_many(call: Call) -> Answer:
     """DELETE of a collection, as far as selectors go."""
-    options = options_of(call, decode(call.request) if call.request.body else None)
+    options = options_of(call, decode_options(call.request))
     page = list_page(call)
-    last = []
     for stored in page.items:
         try:
-            last.append(delete(call, stored, options)[0])
+            delete(call, stored, options)
         except Refusal as refusal:
             if refusal.code != 404:
                 raise
-    return Answer(body=list_body(call, page, [encode(call.resource.read(stored.body)) for stored in last]))
+    return Answer(body=list_body(call, page, [_item(call, stored) for stored in page.items]), headers=_warning_headers(call))

@@ -147,7 +147,7 @@ class Watch:
 
     def _bookmark(self, annotations: Mapping[str, str] | None = None) -> bytes:
         resource = self._wanted.resource
-        metadata: dict[str, Any] = {"resourceVersion": str(self._seen), "creationTimestamp": None}
+        metadata: dict[str, Any] = {"resourceVersion": str(self._seen)}
         if annotations:
             metadata["annotations"] = annotations
         body = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}

@@ -69,12 +69,20 @@ def create(call: Call, obj: Body, *, operation: str = "Update") -> Stored:
     key = (metadata.get("namespace") or "", stamp["name"])
     if call.core.storage.get(resource.store, key) is not None:
         if not generated:
-            raise failures.already_exists(resource.target(stamp["name"]))
+            raise _taken(call, key, stamp["name"])
         refusal = failures.already_exists(resource.target(stamp["name"]))
         raise failures.Refusal(
             409, "AlreadyExists", f"{refusal.message}, the server was not able to generate a unique name for the object"
         )
     return save(call, key, fresh)
+
+
+def _taken(call: Call, key: tuple[str, str], name: str) -> failures.Refusal:
+    refusal = failures.already_exists(call.resource.target(name))
+    there = call.core.storage.get(call.resource.store, key)
+    if there is None or not there.body["metadata"].get("deletionTimestamp"):
+        return refusal
+    return failures.Refusal(409, "AlreadyExists", f"object is being deleted: {refusal.message}", details=refusal.details)
 
 
 def shaped(call: Call, obj: Body) -> Body:
@@ -231,8 +239,16 @@ def save(call: Call, key: tuple[str, str], body: Body) -> Stored:
         shown = without(metadata, *(() if metadata["resourceVersion"] else ("resourceVersion",)))
         return Stored({**body, "metadata": shown}, storage.revision)
     if leaving:
-        return storage.remove(store, key, body)
+        return _removed(call, key, body)
     return storage.put(store, key, body)
+
+
+def _removed(call: Call, key: tuple[str, str], body: Body) -> Stored:
+    """Remove an object whose last finalizer goes: watchers see it as it was before, and the answer keeps its version."""
+    old = call.core.storage.get(call.resource.store, key)
+    call.core.storage.remove(call.resource.store, key, old.body if old else body)
+    version = (old.body if old else body)["metadata"]["resourceVersion"]
+    return Stored({**body, "metadata": {**body["metadata"], "resourceVersion": version}}, call.core.storage.revision)
 
 
 def _nothing_left_to_wait_for(call: Call, body: Mapping[str, Any]) -> bool:

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from differential_applying import APPLYING
+from differential_deleting import BINDING, DELETING, EVICTING
+from differential_reading import LISTING, TABLES, WATCHING
+from differential_refusing import REFUSING
 from differential_requests import Case
-from differential_writing import CREATING, PATCHING, REPLACING, SCALING, STATUS
+from differential_subresources import SCALING, STATUS
+from differential_writing import CREATING, PATCHING, REPLACING
 
 AREAS: Mapping[str, Sequence[Case]] = {
     "creating": CREATING,
@@ -16,4 +21,12 @@ AREAS: Mapping[str, Sequence[Case]] = {
     "patching": PATCHING,
     "status": STATUS,
     "scaling": SCALING,
+    "applying": APPLYING,
+    "listing": LISTING,
+    "watching": WATCHING,
+    "tables": TABLES,
+    "deleting": DELETING,
+    "evicting": EVICTING,
+    "binding": BINDING,
+    "refusing": REFUSING,
 }

@@ -2,7 +2,7 @@
 
 Owns the replacement of uids, times, versions, generated names, addresses and tokens by stand-ins that keep their relations:
 what was equal stays equal, what differed differs. The entries of managedFields are put in order: the servers sort them by second,
-and may not work in the same one. Must not: send requests.
+and may not work in the same one; so are conflicts, which a real server tells in any order. Must not: send requests.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _ADDRESS = re.compile(r"\b(10|127)\.96\.\d+\.\d+\b")
 _DOCUMENT = re.compile(r'Invalid value: "(\{.*\}|\[.*\])": (?=\S)', re.DOTALL)
 """The whole object inside of a message: its fields come in the order of Go's structures."""
 _STORE = re.compile(r"StorageError: invalid object, Code: 4, Key: \S+, ResourceVersion: 0, AdditionalErrorMsg: ")
+_VERSION = re.compile(r"(?<=, current: )\d+|(?<=ResourceVersion in the precondition \()\d+|(?<=ResourceVersion in record \()\d+")
 _AGE = re.compile(r"\d+(\.\d+)?(ms|s)|<unknown>")
 
 
@@ -63,7 +64,11 @@ class Normal:
         if "kind" in found and ("items" in found or "rows" in found) and isinstance(found.get("metadata"), dict):
             found["metadata"] = self._list_metadata(found["metadata"])
         if found.get("kind") == "Table":
-            found["rows"] = [self._row(found, row) for row in found.get("rows") or ()]
+            found["rows"] = [self._row(row) for row in found.get("rows") or ()]
+            for column in found.get("columnDefinitions") or ():
+                column["description"] = "<prose>"
+        if found.get("reason") == "Conflict" and isinstance(found.get("details"), dict) and "causes" in found["details"]:
+            found["details"]["causes"].sort(key=lambda cause: json.dumps(cause, sort_keys=True))
         if isinstance(found.get("managedFields"), list):
             found["managedFields"] = sorted(found["managedFields"], key=lambda entry: json.dumps(entry, sort_keys=True))
         if value.get("type") == "BOOKMARK" and isinstance(found.get("object"), dict):
@@ -74,11 +79,12 @@ class Normal:
         found = {**metadata, "resourceVersion": "<version of a list>"}
         return {**found, "continue": "<token>"} if found.get("continue") else found
 
-    def _row(self, table: Mapping[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    def _row(self, row: dict[str, Any]) -> dict[str, Any]:
         cells = ["<age>" if isinstance(cell, str) and _AGE.fullmatch(cell) else cell for cell in row["cells"]]
         return {**row, "cells": cells}
 
     def _text(self, text: str) -> str:
+        text = _VERSION.sub("<version>", text)
         text = _STORE.sub("", _DOCUMENT.sub("Invalid value: <object>: ", text))
         text = _UID.sub(lambda found: self._stand_in("uid", found[0]), text)
         text = _TIME.sub("<time>", text)

@@ -137,7 +137,7 @@ def definition(*, spec: dict[str, Any] | None = None, version: dict[str, Any] | 
     }
 
 
-def widget(name: str = "a", **spec: Any) -> dict[str, Any]:
+def widget(name: str = "a", /, **spec: Any) -> dict[str, Any]:
     """Return a Widget."""
     return {"apiVersion": "{ns}.io/v1", "kind": "Widget", "metadata": {"name": name}, "spec": spec}
 

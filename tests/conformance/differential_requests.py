@@ -94,9 +94,9 @@ def case(title: str, *asks: Ask) -> Case:
     return Case(title, asks)
 
 
-def get(path: str, *, accept: str = "application/json", save: str = "", **query: Any) -> Ask:
-    """Read an object or a collection."""
-    return Ask(method="GET", path=path, accept=accept, save=save, query=query)
+def get(path: str, *, accept: str = "application/json", save: str = "", after: str | Ref = "", **query: Any) -> Ask:
+    """Read an object or a collection; `after` is the token of the page before."""
+    return Ask(method="GET", path=path, accept=accept, save=save, query={**query, **({"continue": after} if after else {})})
 
 
 def create(path: str, body: Any, *, save: str = "", **query: Any) -> Ask:

@@ -178,7 +178,7 @@ REFUSED: list[Any] = [
         SERVICES, service(ports=[{"port": 1}, {"port": 2}]), "spec.ports[0].name: Required value", id="ports without names"
     ),
     pytest.param(SERVICES, service(type="Magic"), 'Unsupported value: "Magic"', id="service type"),
-    pytest.param(SERVICES, service("Web"), "a lowercase RFC 1123 label", id="service name"),
+    pytest.param(SERVICES, service("1st"), "a DNS-1035 label", id="service name"),
     pytest.param(INGRESSES, ingress(), "pathType: Required value: pathType must be specified", id="no path type"),
     pytest.param(INGRESSES, ingress(pathType="Prefix", path="x"), "must be an absolute path", id="relative path"),
     pytest.param(INGRESSES, {"metadata": {"name": "i"}, "spec": {}}, "either `defaultBackend` or `rules`", id="empty ingress"),

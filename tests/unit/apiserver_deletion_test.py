@@ -60,7 +60,7 @@ async def test_background_deletion_removes_the_owner_at_once(api: Api) -> None:
     await api.delete(f"{DEPLOYMENTS}/web", propagationPolicy="Background")
 
     assert (await api.get(f"{DEPLOYMENTS}/web")).status == 404
-    assert (await api.delete(f"{DEPLOYMENTS}/web", propagationPolicy="Sideways")).status == 400
+    assert (await api.delete(f"{DEPLOYMENTS}/web", propagationPolicy="Sideways")).status == 422
 
 
 async def test_a_pod_on_a_node_gets_its_grace_and_goes_when_the_agent_says_so(api: Api) -> None:
@@ -92,7 +92,7 @@ async def test_a_deletion_meant_for_another_object_conflicts(api: Api, precondit
     refused = await api.delete(f"{CONFIG_MAPS}/a", {"preconditions": precondition})
 
     assert refused.status == 409
-    assert "Precondition failed" in refused.message
+    assert "in the precondition" in refused.message
     assert (await api.get(f"{CONFIG_MAPS}/a")).status == 200
 
 
@@ -135,7 +135,8 @@ def budget(*, allowed: int, observed: int = 1) -> dict[str, object]:
 )
 async def test_an_eviction_asks_the_budget(api: Api, allowed: int, observed: int, answer: int) -> None:
     await api.create(PODS, pod("p"))
-    await api.patch(f"{PODS}/p/status", {"status": {"phase": "Running"}})
+    ready = [{"type": "Ready", "status": "True"}]
+    await api.patch(f"{PODS}/p/status", {"status": {"phase": "Running", "conditions": ready}})
     await api.create(BUDGETS, budget(allowed=allowed))
     await api.patch(f"{BUDGETS}/b/status", {"status": budget(allowed=allowed, observed=observed)["status"]})
 

@@ -103,7 +103,8 @@ async def test_containers_and_their_ports_merge_by_their_keys(api: Api) -> None:
     path = f"{DEPLOYMENTS}/web"
     await api.create(DEPLOYMENTS, deployment("web"))
     container = {"name": "main", "env": [{"name": "A", "value": "1"}], "ports": [{"containerPort": 80}]}
-    patch = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": {"spec": {"containers": [container]}}}}
+    patch = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}
+    patch["spec"] = {"template": {"spec": {"containers": [container]}}}
 
     got = await api.apply(path, patch, "sidecar")
 

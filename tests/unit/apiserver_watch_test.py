@@ -225,7 +225,7 @@ async def test_an_exact_version_shows_the_past_and_a_future_one_is_refused(api: 
 
     assert exact["items.0.data"] == {"x": "1"}
     assert (await api.get(CONFIG_MAPS, resourceVersion="99999")).status == 504
-    assert (await api.get(CONFIG_MAPS, resourceVersionMatch="Exact")).status == 400
+    assert (await api.get(CONFIG_MAPS, resourceVersionMatch="Exact")).status == 422
 
 
 async def test_changes_made_while_the_client_was_busy_are_not_forgotten(api: Api) -> None:
