@@ -14,6 +14,7 @@ import click
 from kube.kinds import ROLLOUT
 from kube.objects import format_time, key_of, name_of
 from rollouts.cli.commands import LazyGroup, kube_command
+from rollouts.cli.fitting import fitted_text
 from rollouts.cli.info import rollout_info
 from rollouts.cli.naming import rollout_names
 from rollouts.cli.output import Output, object_text, objects_text, only_once, output_option
@@ -62,26 +63,13 @@ def get_rollout(session: Session, name: str, *, watch: bool, no_color: bool, tim
             current = info_now(live)
             if current is None:
                 raise Refused(f'rollouts.argoproj.io "{name}" not found')
-            text = rollout_text(current, colour=colour)
+            height = shutil.get_terminal_size().lines
+            text = fitted_text(current, height=height, colour=colour) if terminal else rollout_text(current, colour=colour)
             if text != shown and (terminal or changed):
-                seen = _CLEAR + fitted(text, shutil.get_terminal_size().lines) if terminal else text
-                click.echo(seen, nl=False, color=colour)
+                click.echo(f"{_CLEAR if terminal else ''}{text}", nl=False, color=colour)
                 shown = text
             if ends_at is not None and time.monotonic() >= ends_at:
                 return
-
-
-def fitted(text: str, height: int) -> str:
-    """Cut a text that is higher than the terminal, so that its beginning, with the status, stays in sight.
-
-    >>> fitted("status\\na\\nb\\nc\\n", 4)
-    'status\\na\\n... 2 more lines\\n'
-    """
-    rows = text.splitlines(keepends=True)
-    if len(rows) < height:
-        return text
-    kept = max(height - 2, 1)
-    return "".join([*rows[:kept], f"... {len(rows) - kept} more lines\n"])
 
 
 @kube_command("experiment", short_help="Refused: experiments are not served.")

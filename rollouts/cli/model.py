@@ -68,6 +68,8 @@ class ReplicaSetInfo:
     replicas: int
     available: int
     pods: tuple[PodInfo, ...]
+    more_running: int = 0
+    """How many further pods run and are ready, and are not shown one by one for want of room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,10 @@ class RolloutInfo:
     images: tuple[ImageInfo, ...]
     revisions: tuple[RevisionInfo, ...]
     """Newest first."""
+    more_revisions: int = 0
+    """How many further revisions, neither new nor stable, are not shown for want of room."""
+    is_brief: bool = False
+    """Whether the counts of pods are shown in one line for want of room."""
 
     @property
     def is_canary(self) -> bool:

@@ -68,9 +68,17 @@ def _header(info: RolloutInfo, painter: Painter) -> Iterator[str]:
         yield _field("  ActualWeight:", info.actual_weight)
     for title, image in zip(["Images:"] + [""] * len(info.images), info.images, strict=False):
         yield _field(title, _image(image, painter))
-    yield "Replicas:"
+    yield from _replicas(info)
+
+
+def _replicas(info: RolloutInfo) -> Iterator[str]:
     counts = (("Desired", info.desired), ("Current", info.current), ("Updated", info.updated))
-    for name, count in (*counts, ("Ready", info.ready), ("Available", info.available)):
+    counts = (*counts, ("Ready", info.ready), ("Available", info.available))
+    if info.is_brief:
+        yield _field("Replicas:", ", ".join(f"{count} {name.lower()}" for name, count in counts))
+        return
+    yield "Replicas:"
+    for name, count in counts:
         yield _field(f"  {name}:", count)
 
 
@@ -87,9 +95,11 @@ def _rows(info: RolloutInfo, painter: Painter) -> Iterator[Row]:
     status = f"{painter.word(info.icon)} {info.status}"
     yield f"{Icon.ROLLOUT} {info.name}", "Rollout", status, info.age, ""
     for at, revision in enumerate(info.revisions):
-        branch, below = _branch(at == len(info.revisions) - 1, "")
+        branch, below = _branch(at == len(info.revisions) - 1 and not info.more_revisions, "")
         yield f"{branch}{Icon.REVISION} revision:{revision.number}", "", "", "", ""
         yield from _revision(revision, below, painter)
+    if info.more_revisions:
+        yield f"└──{Icon.REVISION} {info.more_revisions} more", "", "", "", ""
 
 
 def _branch(last: bool, above: str) -> tuple[str, str]:
@@ -112,10 +122,12 @@ def _replica_set(info: ReplicaSetInfo, branch: str, below: str, *, painter: Pain
     name = painter.word(info.name, info.tags[0]) if info.tags else info.name
     yield _row(f"{branch}{Icon.REPLICA_SET} {name}", "ReplicaSet", (info.icon, info.status), info.age, notes, painter=painter)
     for at, pod in enumerate(info.pods):
-        pod_branch, _ = _branch(at == len(info.pods) - 1, below)
+        pod_branch, _ = _branch(at == len(info.pods) - 1 and not info.more_running, below)
         notes = [f"ready:{pod.ready}"] + ([f"restarts:{pod.restarts}"] if pod.restarts else [])
         name = painter.word(pod.name, info.tags[0]) if info.tags else pod.name
         yield _row(f"{pod_branch}{Icon.POD} {name}", "Pod", (pod.icon, pod.status), pod.age, notes, painter=painter)
+    if info.more_running:
+        yield f"{_branch(True, below)[0]}{Icon.POD} {info.more_running} pods running", "", "", "", ""
 
 
 def _analysis_run(info: AnalysisRunInfo, branch: str, below: str, *, painter: Painter) -> Iterator[Row]:

@@ -8,7 +8,6 @@ import pytest
 from cli_objects import NOW, REVISION, metadata, pod, replica_set, rollout
 
 from kube.objects import Object
-from rollouts.cli.commands_get import fitted
 from rollouts.cli.info import rollout_info
 from rollouts.cli.model import RolloutInfo
 from rollouts.cli.tree import listing_text, rollout_text
@@ -204,18 +203,6 @@ def test_the_list_lines_up() -> None:
     )
     line = listing_text([info_of(PAUSED)], all_namespaces=True, timestamp="2026-01-08T12:00:00Z", titles=False)
     assert line.startswith("2026-01-08T12:00:00Z  demo       shop        Canary     Paused        1/3 ")
-
-
-@pytest.mark.parametrize(
-    ("height", "expected"),
-    [
-        pytest.param(5, "status\na\nb\nc\n", id="all when the cursor still has its line"),
-        pytest.param(4, "status\na\n... 2 more lines\n", id="the beginning and what is missing"),
-        pytest.param(1, "status\n... 3 more lines\n", id="the status at the very least"),
-    ],
-)
-def test_a_live_view_keeps_the_status_in_sight_on_a_small_terminal(height: int, expected: str) -> None:
-    assert fitted("status\na\nb\nc\n", height) == expected
 
 
 def noted(phase: str, **result: Any) -> str:
