@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -33,11 +34,14 @@ class Server:
 @asynccontextmanager
 async def serving(script: Script, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     server = Server(scheme="https" if tls else "http")
+    connections: set[asyncio.BaseTransport] = set()
 
     async def handle(request: web.Request) -> web.StreamResponse:
         headers = {key.lower(): value for key, value in request.headers.items()}
         server.seen.append((request.method, request.path_qs, headers, await request.text()))
-        server.peers.add(request.transport.get_extra_info("peername") if request.transport else None)
+        if request.transport:
+            connections.add(request.transport)
+            server.peers.add(request.transport.get_extra_info("peername"))
         return await script(request)
 
     app = web.Application()
@@ -51,6 +55,10 @@ async def serving(script: Script, *, tls: ssl.SSLContext | None = None) -> Async
         yield server
     finally:
         await runner.cleanup()
+        for connection in connections:  # those that nobody reads from any more cannot be closed in an orderly way
+            if isinstance(connection, asyncio.WriteTransport):
+                connection.abort()
+        await asyncio.sleep(0)
 
 
 def answers(*responses: Callable[[], web.StreamResponse]) -> Script:
