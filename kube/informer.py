@@ -14,7 +14,6 @@ from typing import Any, Protocol, TypeAlias
 from kube.answers import Transform
 from kube.client import Client
 from kube.clock import Clock, SystemClock
-from kube.errors import NotFound
 from kube.kinds import Kind
 from kube.objects import Object, key_of, uid_of, version_of
 from kube.reflector import Reflector
@@ -156,18 +155,13 @@ class Informer:
         return sum(reflector.lists for reflector in self._reflectors)
 
     async def is_gone(self, namespace: str, name: str) -> bool:
-        """Ask the server itself whether there is no such object: a store may lack what it may not list, or not see.
+        """Ask the server itself whether there is no such object, by a list: it needs no right but the informer's.
 
         Raises:
             ApiError: it cannot be told, as when the server does not know the kind.
         """
-        try:
-            await self._client.get(self.kind, namespace, name)
-        except NotFound as error:
-            if error.details.get("name") != name:
-                raise  # about the path, not about the object
-            return True
-        return False
+        found = await self._client.list(self.kind, namespace, field_selector=f"metadata.name={name}")
+        return not found.items
 
     def refresh(self) -> None:
         """List again as soon as possible."""
