@@ -72,8 +72,8 @@ def _header(info: RolloutInfo, painter: Painter) -> Iterator[str]:
 
 
 def _replicas(info: RolloutInfo) -> Iterator[str]:
-    counts = (("Desired", info.desired), ("Current", info.current), ("Updated", info.updated))
-    counts = (*counts, ("Ready", info.ready), ("Available", info.available))
+    first = (("Desired", info.desired), ("Current", info.current), ("Updated", info.updated))
+    counts = (*first, ("Ready", info.ready), ("Available", info.available))
     if info.is_brief:
         yield _field("Replicas:", ", ".join(f"{count} {name.lower()}" for name, count in counts))
         return
