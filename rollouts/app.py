@@ -24,7 +24,7 @@ from kube.leases import LEASE_NAME, OURS, Elector, HeldByStranger, Times
 from kube.logs import set_up
 from kube.neighbours import Neighbourhood
 from kube.shell import operate
-from rollouts.admission.keeper import DEFAULT_NAME
+from rollouts.admission.flags import admission_options
 from rollouts.admission.webhook import Admission, admission_webhook
 from rollouts.flags import Command, Seconds, warn_of_flags_without_effect
 from rollouts.manager import Manager, Options
@@ -77,7 +77,9 @@ async def serve(flags: Flags) -> None:
     try:
         async with (
             served(Pages(health=vitals.health, metrics=vitals.metrics), flags.addresses),
-            admission_webhook(flags.admission, asking, clock=clock, stores=manager.stores_of_all()) as webhook,
+            admission_webhook(
+                flags.admission, asking, namespace=_home(flags.connection), clock=clock, stores=manager.stores_of_all()
+            ) as webhook,
         ):
             await operate(
                 lambda: _manage(manager, lead, vitals.pulse),
@@ -150,10 +152,7 @@ COUNT = click.IntRange(min=1)
 @click.option("--healthz-address", "health_host", default="0.0.0.0", show_default=True, help="Address of /healthz and /readyz.")
 @click.option("--metricsPort", "metrics_port", default=8090, show_default=True, help="Port of /metrics; 0 serves none.")
 @click.option("--metrics-address", "metrics_host", default="0.0.0.0", show_default=True, help="Address of /metrics.")
-@click.option("--admission", is_flag=True, help="Serve a webhook that refuses wrong objects when they are applied.")
-@click.option("--admission-name", default=DEFAULT_NAME, show_default=True, help="Of its Service, Secret and configuration.")
-@click.option("--admission-port", default=9443, show_default=True, help="Port of the webhook.")
-@click.option("--admission-address", "admission_host", default="0.0.0.0", show_default=True, help="Address of the webhook.")
+@admission_options
 @click.option("--loglevel", default="info", show_default=True, help="debug, info, warn or error.")
 @click.option("--logformat", default="text", show_default=True, type=click.Choice(["text", "json"]))
 def command(
@@ -177,10 +176,7 @@ def command(
     health_host: str,
     metrics_port: int,
     metrics_host: str,
-    admission: bool,
-    admission_name: str,
-    admission_port: int,
-    admission_host: str,
+    admission: Admission | None,
     loglevel: str,
     logformat: str,
 ) -> None:
@@ -208,9 +204,7 @@ def command(
             addresses=_addresses(
                 Address(health_host, health_port, "--healthzPort"), Address(metrics_host, metrics_port, "--metricsPort")
             ),
-            admission=Admission(namespace=_home(connection), name=admission_name, host=admission_host, port=admission_port)
-            if admission
-            else None,
+            admission=admission,
         )
         asyncio.run(serve(flags))
     except (InvalidConfig, LeaseLost, HeldByStranger, ValueError) as error:

@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 class Admission:
     """What a person may choose about the webhook."""
 
-    namespace: str
-    """Where its Service and its Secret are."""
     name: str = DEFAULT_NAME
     """Of Service, Secret and ValidatingWebhookConfiguration."""
     host: str = "0.0.0.0"
@@ -41,13 +39,14 @@ class Admission:
 
 @asynccontextmanager
 async def admission_webhook(
-    asked: Admission | None, client: Client, *, clock: Clock, stores: Stores | None
+    asked: Admission | None, client: Client, *, namespace: str, clock: Clock, stores: Stores | None
 ) -> AsyncIterator[Webhook | None]:
     """Look after the certificate as long as the context lasts, and yield what is to be served; None when nothing was asked for.
 
     Args:
         asked: the options.
         client: may write although another replica leads: each looks after the certificate.
+        namespace: where its Service and its Secret are.
         clock: for renewals.
         stores: what is in the cluster, for warnings; None when not all of it is known.
 
@@ -60,7 +59,7 @@ async def admission_webhook(
     if find_spec("cryptography") is None:
         raise InvalidConfig("--admission needs the package cryptography: pip install cryptography")
     with tempfile.TemporaryDirectory(prefix="rollouts-webhook-") as folder:
-        keeper = Keeper(client, clock, asked.namespace, Path(folder), asked.name)
+        keeper = Keeper(client, clock, namespace, Path(folder), asked.name)
         task = asyncio.create_task(keeper.run(), name="webhook-certificate")
         try:
             yield Webhook(kinds=KINDS, judge=_judge(stores), certificate=keeper.file, host=asked.host, port=asked.port)
