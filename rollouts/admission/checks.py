@@ -14,7 +14,7 @@ from analysis.errors import InvalidAnalysis
 from analysis.no_data import policies
 from analysis.run.validation import resolve, validate_template
 from kube.kinds import ANALYSIS_RUN, ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE, EXPERIMENT, ROLLOUT, Kind
-from kube.objects import Object, annotations_of, is_deleting, key_of
+from kube.objects import Object, annotations_of, is_deleting, key_of, name_of
 from kube.store import Store
 from rollouts.experiment.refusal import REFUSAL
 from rollouts.rollout.extensions import extension_problems
@@ -47,6 +47,7 @@ def judge(kind: Kind, new: Object, old: Object | None = None, *, stores: Stores 
         old: as it is stored.
         stores: what is in the cluster, to warn of references that lead nowhere; None where that is not known.
     """
+    new = _named(new)
     if kind not in _CHECKS or is_deleting(new) or (old is not None and _asks_the_same(new, old)):
         return Verdict()
     before = {str(one) for one in _CHECKS[kind](old)} if old is not None else set()
@@ -55,9 +56,15 @@ def judge(kind: Kind, new: Object, old: Object | None = None, *, stores: Stores 
     known = tuple(str(one) for one in found if str(one) in before)
     if fresh:
         return Verdict(_text(new, fresh), known)
-    if kind == ROLLOUT and not found and stores is not None and new["metadata"].get("name"):
+    if kind == ROLLOUT and not found and stores is not None:
         return Verdict(warnings=tuple(map(str, _references(new, stores))))
     return Verdict(warnings=known)
+
+
+def _named(obj: Object) -> Object:
+    """Return the object with a name like the one that the server will make, when it has none yet."""
+    metadata = obj["metadata"]
+    return obj if metadata.get("name") else {**obj, "metadata": {**metadata, "name": f"{metadata.get('generateName') or ''}xxxxx"}}
 
 
 def _asks_the_same(new: Object, old: Object) -> bool:
@@ -71,9 +78,8 @@ def _extensions(obj: Object) -> dict[str, str]:
 def _text(obj: Object, problems: Iterable[Problem | str]) -> str:
     """Return the sentence that the status would have."""
     told = list(problems)
-    metadata = obj["metadata"]
     fields = [one for one in told if isinstance(one, Problem)]
-    return invalid_text(metadata.get("name") or metadata.get("generateName") or "", fields) if fields else "; ".join(map(str, told))
+    return invalid_text(name_of(obj), fields) if fields else "; ".join(map(str, told))
 
 
 def _rollout(rollout: Object) -> Iterable[Problem]:
