@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from rollout_harness import Cluster, running
 
 from kube.kinds import ANALYSIS_RUN, DESTINATION_RULE, REPLICA_SET, ROLLOUT, VIRTUAL_SERVICE
@@ -113,6 +114,36 @@ async def test_06_background_analysis_of_a_service_that_does_not_exist() -> None
         await ship(cluster, name, 1)
         await cluster.settled(seconds=5)
         assert (await cluster.status(name))["phase"] == "Degraded", "the same image again is the same update"
+
+
+async def test_the_image_that_was_aborted_is_tried_again_once_the_manifest_of_before_was_applied() -> None:
+    """File 06 again: what `kubectl apply` of it puts back is the stable template, and then the aborted image is asked for."""
+    name = "rollouts-helloworld-with-analysis"
+    text = (MANIFESTS / "06-canary-istio-background-analysis-wrong-target.yaml").read_text()
+    async with running(ready_after=6) as cluster:
+        await cluster.apply(text)
+        await cluster.phase("Healthy", name)
+        await ship(cluster, name, 1)
+        await cluster.phase("Degraded", name)
+        await cluster.settled(seconds=40)
+        [first] = await cluster.all(ANALYSIS_RUN)
+        aborted = await cluster.status(name)
+        written = next(one for one in yaml.safe_load_all(text) if one and one["kind"] == "Rollout")
+        await cluster.patch(ROLLOUT, name, {"spec": written["spec"]})
+        await cluster.phase("Healthy", name)
+        assert (await sizes(cluster), await weights(cluster)) == ((10, 0), (100, 0))
+
+        await ship(cluster, name, 1)
+        await at_step(cluster, name, 1)
+        assert await weights(cluster) == (95, 5), "from the first step"
+        await cluster.until(lambda status: status["currentStepIndex"] >= 2, name)
+        await cluster.settled()
+        [second] = [one for one in await cluster.all(ANALYSIS_RUN) if name_of(one) != name_of(first)]
+        status = await cluster.status(name)
+        assert status["currentPodHash"] == aborted["currentPodHash"], "the version is the one that was aborted"
+        assert status["canary"]["currentBackgroundAnalysisRunStatus"]["name"] == name_of(second)
+        assert not status.get("abort")
+        assert not second["status"].get("completedAt")
 
 
 async def test_02_and_03_side_by_side_keep_their_own_replica_sets() -> None:
