@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kube.kinds import POD, REPLICA_SET, Kind
-from kube.objects import Object, annotations_of, controller_of, is_deleting, key_of, labels_of, name_of, uid_of
+from kube.objects import Object, annotations_of, controller_of, is_deleting, key_of, name_of, uid_of
 from sandbox.apiserver.server import ApiServer
 from sandbox.apiserver.storage import Change
 
@@ -132,8 +132,9 @@ class Machinery:
         self._serial += 1
         template = replica_set["spec"]["template"]
         owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name_of(replica_set), "uid": uid_of(replica_set)}
+        name = f"{name_of(replica_set)}-{self._serial:04d}"
         metadata = {
-            "name": f"{name_of(replica_set)}-{self._serial:04d}",
+            "name": name,
             "namespace": "default",
             "labels": dict(template["metadata"]["labels"]),
             "annotations": dict(annotations_of(template)),
@@ -142,7 +143,7 @@ class Machinery:
             "creationTimestamp": self.server.core.timestamp(),
         }
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"], "status": {"phase": "Pending"}}
-        self._ready_at[metadata["name"]] = now + self.ready_after
+        self._ready_at[name] = now + self.ready_after
         self._put(POD, pod)
 
     def _put(self, kind: Kind, body: dict[str, Any]) -> None:
@@ -164,8 +165,3 @@ def ready_status(moment: str) -> dict[str, Any]:
 def _worth(pod: Mapping[str, Any]) -> tuple[bool, int, str]:
     """Order as the ReplicaSet controller does: pods not ready go first, then cheap ones, then those of lowest name."""
     return is_ready(pod), int(annotations_of(pod).get(DELETION_COST, "0")), name_of(pod)
-
-
-def version_of_pods(pod: Object, label: str) -> str:
-    """Return the hash of the version that a pod belongs to."""
-    return str(labels_of(pod).get(label, ""))

@@ -73,7 +73,7 @@ class Mortal(InProcessTransport):
         """Tell whether the process may write."""
         return self.leads
 
-    async def request(self, method: str, path: str, **options: object) -> Response:  # type: ignore[override]
+    async def request(self, method: str, path: str, **options: object) -> Response:
         if self.dead:
             await asyncio.Event().wait()
         if method == "GET":

@@ -39,7 +39,12 @@ class Rules:
     def follow(self) -> None:
         """Check every commit from now on."""
         self._kinds = {store_of(self.server, kind): kind for kind in WATCHED}
+        for rollout in objects(self.server, ROLLOUT):
+            self._note_size(rollout)
         self.server.storage.on_commit(self._check)
+
+    def _note_size(self, rollout: Object) -> None:
+        self._sizes.append((self.server.core.clock.monotonic(), int(rollout["spec"].get("replicas", 1))))
 
     def _check(self, store: str, change: Change) -> None:
         kind = self._kinds.get(store)
@@ -48,7 +53,7 @@ class Rules:
         now = self.server.core.clock.monotonic()
         old, new = (one.body if one is not None else None for one in (change.old, change.new))
         if kind == ROLLOUT and new is not None:
-            self._sizes.append((now, int(new["spec"].get("replicas", 1))))
+            self._note_size(new)
         for text in self._broken_by(kind, old, new, now):
             self.broken.append(f"at {now:.2f} s, {kind.name} {change.key[1]}: {text}")
 

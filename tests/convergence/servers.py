@@ -43,7 +43,8 @@ def _pristine() -> ApiServer:
         server.storage.compact()
         return server
 
-    return in_virtual_time(install())
+    server: ApiServer = in_virtual_time(install())
+    return server
 
 
 def new_server() -> ApiServer:

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from tests.convergence.histories import HASTY, PATIENT, TROUBLES, Act, History, Trouble
 from tests.convergence.scene import MOST_RECONCILES, Ending, play
 
-QUICK, MANY = 60, int(os.environ.get("CONVERGENCE_HISTORIES", "1000"))
+QUICK, MANY = 100, int(os.environ.get("CONVERGENCE_HISTORIES", "1000"))
 SEED = os.environ.get("CONVERGENCE_SEED", "")
 
 
