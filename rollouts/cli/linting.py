@@ -109,8 +109,11 @@ class _Look:
     """Whether it has a spec that can be looked into."""
 
     def add_all(self, troubles: Iterable[Trouble]) -> None:
-        """Add what is wrong, without what only comes of a misspelt field."""
+        """Add what is wrong, without what only comes of a misspelt field or a name that is told already."""
+        named = any(one.path == "metadata.name" for one in self.findings)
         for one in troubles:
+            if named and one.path == "metadata.name":
+                continue
             if not any(one.path == field.around or (field.meant and is_within(one.path, field.meant)) for field in self.unknown):
                 self.findings.append(Finding(self.document, one.text, one.path or "spec"))
 
@@ -234,7 +237,7 @@ def _rollout_troubles(stores: Stores, key: Key, wrong: Collection[Key]) -> Itera
 
     found, mended = all_troubles(rollout, check, sound={"steps": lambda _, at: {"pause": {}}})
     yield from found
-    if validate(mended):
+    if any(problem.field.startswith("spec") for problem in validate(mended)):
         return
     stores[ROLLOUT].put(mended)
     snapshot = gather(stores, key)

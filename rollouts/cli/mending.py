@@ -30,7 +30,7 @@ Sound: TypeAlias = Mapping[str, Callable[[Any, int], Any]]
 
 
 def all_troubles(obj: Object, check: Check, *, sound: Sound) -> tuple[list[Trouble], Object]:
-    """Return what a check finds in an object, again and again without what it found before, and the mended copy.
+    """Return what a check finds in an object, again and again without what it found in the spec before, and the mended copy.
 
     What turns up at, around or inside a mended field is taken to come of the mending, and is not told.
     """
@@ -41,7 +41,7 @@ def all_troubles(obj: Object, check: Check, *, sound: Sound) -> tuple[list[Troub
         before = [one.path for one in told]
         told += [one for one in found if one not in told and not is_related(one.path, before)]
         better = obj
-        for path in dict.fromkeys(one.path for one in found if one.path):
+        for path in dict.fromkeys(one.path for one in found if one.path.startswith("spec.")):
             better = _mended(better, path_parts(path), sound=sound, whole=path in tried)
             tried.add(path)
         if better == obj:

@@ -113,6 +113,7 @@ def test_good_files_pass(documents: list[Any]) -> None:
         pytest.param([shop() | {"spec": []}], 'Rollout "shop": spec must be an object', id="a list for a spec"),
         pytest.param([shop() | {"metadata": {"name": "shop", "labels": {"a": 1}}}], "put numbers and true", id="a number as label"),
         pytest.param([shop() | {"metadata": {"name": "Shop_1"}}], "metadata.name may have lower case letters", id="a name"),
+        pytest.param([shop() | {"metadata": {"name": 300 * "y"}}], "metadata.name may have lower case letters", id="a long name"),
         pytest.param(
             [template(count=3) | {"kind": "AnalysisRun", "metadata": {"generateName": "r-"}}], 'AnalysisRun "r-": ', id="a run"
         ),
