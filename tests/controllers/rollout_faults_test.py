@@ -7,7 +7,7 @@ there. When the faults stop, the cluster must be what it is after an update with
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from rollout_harness import CONTROLLER, Cluster, running
 from kube.kinds import ANALYSIS_RUN, DESTINATION_RULE, INGRESS, POD, REPLICA_SET, ROLLOUT, SERVICE, VIRTUAL_SERVICE, Kind
 from kube.objects import Object, labels_of, name_of
 from sandbox.apiserver.faults import Fault
+from tests.convergence.rules import Rules
 from tests.shops import HASH, ROUTINGS, canary_weight, destinations, routed_rollout
 
 pytestmark = pytest.mark.looptime
@@ -62,27 +63,11 @@ async def routing(cluster: Cluster) -> Callable[[Kind], list[Object]]:
     return lambda kind: objects[kind]
 
 
-def is_ready(pod: Mapping[str, Any]) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-
-
-async def check_users(cluster: Cluster) -> None:
-    """Whoever is sent somewhere finds a ready pod there."""
-    pods = await cluster.all(POD)
-    for side, (share, version) in destinations(await routing(cluster)).items():
-        ready = [pod for pod in pods if is_ready(pod) and version in (None, labels_of(pod).get(HASH))]
-        assert ready or not share, f"{share} of 100 are sent to {side}, which has no ready pod"
-
-
 @asynccontextmanager
-async def watched(cluster: Cluster) -> AsyncIterator[None]:
-    """Watch over the users, and be the one who measures: every run gets its good verdict after two seconds."""
-
-    async def watch() -> None:
-        while True:
-            await check_users(cluster)
-            await asyncio.sleep(0.2)
+async def watched(cluster: Cluster, *, dynamic: bool) -> AsyncIterator[None]:
+    """Watch over the users at every write, and be the one who measures: every run gets its good verdict after two seconds."""
+    rules = Rules(cluster.server, routed=True, dynamic=dynamic)
+    rules.follow()
 
     async def measure() -> None:
         while True:
@@ -91,15 +76,15 @@ async def watched(cluster: Cluster) -> AsyncIterator[None]:
                 if (run.get("status") or {}).get("phase") in (None, "", "Pending", "Running"):
                     await cluster.patch(ANALYSIS_RUN, name_of(run), {"status": {"phase": "Successful"}})
 
-    tasks = [asyncio.create_task(watch()), asyncio.create_task(measure())]
+    measuring = asyncio.create_task(measure())
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
+        measuring.cancel()
+        [result] = await asyncio.gather(measuring, return_exceptions=True)
+    if isinstance(result, Exception):
+        raise result
+    assert rules.broken == []
 
 
 async def outcome(cluster: Cluster) -> dict[str, Any]:
@@ -181,7 +166,7 @@ async def test_whatever_the_api_does_the_update_ends_the_same(faults: list[Fault
     async with running(ready_after=2, gone_after=1) as cluster:
         await deploy(cluster, router, dynamic=dynamic)
         cluster.server.faults.set(*faults)
-        async with watched(cluster):
+        async with watched(cluster, dynamic=dynamic):
             await cluster.set_image("shop:2")
             await asyncio.sleep(60)
             cluster.server.faults.clear()
@@ -206,7 +191,7 @@ GIVEN_UP: dict[str, Any] = {
 async def test_whatever_the_api_does_an_abort_takes_everybody_back(name: str, router: str, dynamic: bool) -> None:
     async with running(ready_after=2, gone_after=1) as cluster:
         await deploy(cluster, router, dynamic=dynamic)
-        async with watched(cluster):
+        async with watched(cluster, dynamic=dynamic):
             await cluster.set_image("shop:2")
             await cluster.until(lambda status: status["currentStepIndex"] == 3)
             assert canary_weight(await routing(cluster)) == 75
@@ -230,7 +215,7 @@ async def test_killed_after_any_of_its_writes_another_controller_ends_the_update
             await deploy(cluster, router, dynamic=dynamic)
             transport = await cluster.restart_controller(writes=writes)
             await cluster.settled()
-            async with watched(cluster):
+            async with watched(cluster, dynamic=dynamic):
                 await cluster.set_image("shop:2")
                 ends = asyncio.create_task(transport.died.wait())
                 await asyncio.wait([ends], timeout=90)
