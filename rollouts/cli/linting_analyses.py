@@ -6,7 +6,7 @@ Owns finding the field that a sentence of `analysis` is about. Pure. Must not: j
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from analysis.errors import InvalidAnalysis
@@ -83,8 +83,12 @@ def _run_texts(run: Object) -> Iterator[str]:
 def path_of(text: str, obj: Object) -> str:
     """Return the field that a sentence about an analysis means; empty when it does not tell."""
     spec = obj["spec"]
+    if "no metrics specified" in text:
+        return "spec.metrics"
+    if "'{{' without '}}'" in text:
+        return next(_places(spec.get("metrics"), "spec.metrics", lambda one: text.endswith(f" in {one!r}")), "")
     if tag := _TAG.search(text):
-        return next(_saying(spec.get("metrics"), tag[1], "spec.metrics"), "")
+        return next(_places(spec.get("metrics"), "spec.metrics", lambda one: tag[1] in one), "")
     if entry := _ENTRY.search(text):
         name, at, below, rest = entry.groups()
         return f"spec.{name}[{at}]{below}" + (_field(rest) if name == "metrics" and not below else "")
@@ -102,12 +106,12 @@ def _field(text: str) -> str:
     return next((f".{word}" for word in words if word in _FIELDS), "")
 
 
-def _saying(value: Any, text: str, path: str) -> Iterator[str]:
-    """Yield the paths of texts that hold another text."""
-    if isinstance(value, str) and text in value:
+def _places(value: Any, path: str, wanted: Callable[[str], bool]) -> Iterator[str]:
+    """Yield the paths of the texts that are wanted."""
+    if isinstance(value, str) and wanted(value):
         yield path
     for key, inner in _items(value):
-        yield from _saying(inner, text, f"{path}{key}")
+        yield from _places(inner, f"{path}{key}", wanted)
 
 
 def _items(value: Any) -> Iterable[tuple[str, Any]]:

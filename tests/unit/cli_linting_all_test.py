@@ -154,6 +154,20 @@ def test_a_metric_without_a_name_is_told_at_the_metric() -> None:
     assert len(found) == 2
 
 
+def test_a_tag_that_is_not_closed_is_told_where_it_stands_and_hides_nothing() -> None:
+    found = problems(
+        TEMPLATE,
+        ("{{args.app}}", "{{args.app"),
+        ("  - name: two\n    provider:\n      prometheus:", "  - name: two\n    provider:\n      datadog:"),
+    )
+    assert [line for line, _ in said(found)] == [16, 18, 20], "the tag, a provider that is not served, and a field it has not"
+
+
+def test_metrics_that_are_no_list_are_told_once() -> None:
+    [found] = problems("apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata: {name: x}\nspec:\n  metrics: {}\n")
+    assert found == '5: AnalysisTemplate "x": spec.metrics: must be a list'
+
+
 def test_a_template_that_is_wrong_is_told_once_and_not_for_the_rollouts_that_use_it() -> None:
     found = problems(f"{ROLLOUT}---\n{TEMPLATE}", ("count: 3", "count: x"))
     assert [one.split(": ")[1] for one in found] == ["AnalysisTemplate rate"]
