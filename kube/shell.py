@@ -185,7 +185,7 @@ def _register_webhook(registry: kopf.OperatorRegistry, settings: kopf.OperatorSe
             file_check_interval=CERTIFICATE_LOOK_SECONDS,
         )
         try:
-            async for config in server(respond):
+            async for config in server(_forgetful(respond)):
                 yield config
         except OSError as error:
             logger.error("the webhook cannot be served at port %d, so nothing is checked: %s", webhook.port, error)
@@ -197,6 +197,21 @@ def _register_webhook(registry: kopf.OperatorRegistry, settings: kopf.OperatorSe
             kind.group, kind.version, kind.plural, id=WEBHOOK_PATH, param=kind, operations=["CREATE", "UPDATE"], registry=registry
         )
         register(check)
+
+
+def _forgetful(respond: Any) -> Any:
+    """Return what answers as `respond` does, and remembers nothing.
+
+    kopf keeps a memory of every object whose change it is asked about, and drops it when it sees the object go; it watches none.
+    Of an object that is to be created it keeps none, so that is what it is told.
+    """
+
+    async def answer(review: Any, **details: Any) -> Any:
+        asked = review.get("request") or {}
+        told = {**review, "request": {**asked, "operation": "CREATE"}} if asked.get("operation") == "UPDATE" else review
+        return await respond(told, **details)
+
+    return answer
 
 
 async def _supervise(manage: Manage, managed: _Managed) -> None:
