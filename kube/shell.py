@@ -191,6 +191,7 @@ def _register_webhook(registry: kopf.OperatorRegistry, settings: kopf.OperatorSe
             logger.error("the webhook cannot be served at port %d, so nothing is checked: %s", webhook.port, error)
             await asyncio.Event().wait()
 
+    logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)  # every check is a line there, and every refusal an error
     settings.admission.server = serve
     for kind in webhook.kinds:
         register = kopf.on.validate(

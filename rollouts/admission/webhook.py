@@ -75,8 +75,10 @@ def _judge(stores: Stores | None) -> Judge:
         try:
             verdict = judge(kind, new, old, stores=stores)
         except Exception:
-            logger.exception("a %s could not be checked, and is let in", kind.name)
+            logger.exception("%s could not be checked, and is let in", kind.name)
             return "", ()
+        if verdict.refusal:
+            logger.info("%s refused: %s", kind.name, verdict.refusal)
         return verdict.refusal, verdict.warnings
 
     return let_in_unless_refused

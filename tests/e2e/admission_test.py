@@ -112,7 +112,9 @@ def test_wrong_objects_are_refused_and_right_ones_are_let_in(sandbox: Cluster, k
         assert 'Warning: spec.strategy.canary.canaryService: Invalid value: "shop-canary": service "shop-canary" not found' in text
         kubectl("delete", "rollout", "shop", "-n", "default")
         assert refusals(sandbox) == []
-        assert "Traceback" not in log.read_text()
+        told = log.read_text()
+        assert 'Rollout refused: The Rollout "shop" is invalid' in told
+        assert (" ERROR " in told, "Traceback" in told) == (False, False)
 
 
 def test_what_was_wrong_before_can_be_changed_scaled_and_deleted(sandbox: Cluster, kubectl: Tool, tmp_path: Path) -> None:
