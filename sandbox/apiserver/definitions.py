@@ -14,6 +14,9 @@ from sandbox.apiserver.resources import METADATA_FIELDS, Body, Registry, Resourc
 from sandbox.apiserver.rules import unsupported_rules
 
 DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
+APPROVAL = "api-approved.kubernetes.io"
+PROTECTED_GROUPS = (".k8s.io", ".kubernetes.io")
+"""Where only reviewed definitions belong, as those of the Gateway API do."""
 
 
 def complete_definition(crd: Body) -> None:
@@ -46,7 +49,20 @@ def definition_errors(crd: Mapping[str, Any], old: Mapping[str, Any] | None) -> 
             for name in ("group", "scope")
             if spec.get(name) != before.get(name)
         ]
-    return errors + _version_errors(spec.get("versions") or ())
+    approval = [] if old else _approval_errors(str(spec.get("group") or ""), crd["metadata"].get("annotations") or {})
+    return errors + approval + _version_errors(spec.get("versions") or ())
+
+
+def _approval_errors(group: str, annotations: Mapping[str, str]) -> list[FieldError]:
+    """Ask for the note that a definition in a group of Kubernetes itself was reviewed, or was not."""
+    if not f".{group}".endswith(PROTECTED_GROUPS):
+        return []
+    path, value = f"metadata.annotations[{APPROVAL}]", annotations.get(APPROVAL)
+    if not value:
+        return [required(path, "protected groups must have approval annotation")]
+    if value.startswith(("unapproved", "https://", "http://")):
+        return []
+    return [invalid(path, value, 'must be a URL of the review, or begin with "unapproved"')]
 
 
 def _version_errors(versions: Sequence[Mapping[str, Any]]) -> list[FieldError]:
@@ -65,7 +81,7 @@ def _version_errors(versions: Sequence[Mapping[str, Any]]) -> list[FieldError]:
         path = f"spec.versions[{index}].schema.openAPIV3Schema"
         schema = (version.get("schema") or {}).get("openAPIV3Schema")
         if not schema:
-            errors.append(required(path, "schemas are required"))
+            errors.append(required(path))
             continue
         if schema.get("type") != "object":
             errors.append(invalid(f"{path}.type", schema.get("type"), "must be object at the root"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from apiserver_harness import APPLY, CRDS, STRATEGIC, WIDGETS, Api, definition, widget
 
-from sandbox.apiserver.assets.third_party import third_party_definitions
+from sandbox.apiserver.assets.third_party import permissive_definition, third_party_definitions
 from sandbox.apiserver.installing import install, install_all, project_definitions
 from sandbox.apiserver.rules import UnsupportedRule, compiled
 
@@ -244,6 +244,24 @@ async def test_a_broken_definition_is_refused(api: Api, change: dict[str, Any], 
 
     assert refused.status == 422
     assert text in refused.message
+
+
+@pytest.mark.parametrize(
+    ("note", "says"),
+    [
+        pytest.param(None, "protected groups must have approval annotation", id="no note"),
+        pytest.param("fine", "must be a URL of the review", id="a note that is none"),
+        pytest.param("unapproved, experimental-only", "", id="not reviewed, and says so"),
+        pytest.param("https://github.com/kubernetes-sigs/gateway-api/pull/2466", "", id="reviewed"),
+    ],
+)
+async def test_a_definition_in_a_group_of_kubernetes_says_whether_it_was_reviewed(api: Api, note: str | None, says: str) -> None:
+    body = permissive_definition(group="shop.k8s.io", kind="Widget", plural="widgets", versions=["v1"])
+    body["metadata"]["annotations"] = {"api-approved.kubernetes.io": note} if note else {}
+
+    made = await api.create(CRDS, body)
+
+    assert (made.status, says in str(made.body)) == (422 if says else 201, True)
 
 
 async def test_versions_share_their_objects(api: Api) -> None:
