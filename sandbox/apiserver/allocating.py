@@ -64,6 +64,14 @@ def _give_node_ports(core: Core, spec: Body, before: Mapping[str, Any]) -> None:
         used.add(port["nodePort"])
 
 
+def prepare_definition(core: Core, new: Body, old: Mapping[str, Any] | None) -> None:
+    """Note in a new definition which version is stored."""
+    if old is None:
+        new["status"]["storedVersions"] = [
+            version["name"] for version in new["spec"].get("versions") or () if version.get("storage")
+        ]
+
+
 def prepare_namespace(core: Core, new: Body, old: Mapping[str, Any] | None) -> None:
     """Let a new namespace wait for its content when it is deleted."""
     if old is None:

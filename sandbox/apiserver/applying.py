@@ -26,6 +26,7 @@ from sandbox.apiserver.fieldsets import (
     vanished,
 )
 from sandbox.apiserver.ownership import Manager, Owned, manager_of, ownable, read_entries, schema_of, unowned, write_entries
+from sandbox.apiserver.presence import without_empty
 from sandbox.apiserver.resources import Body
 from sandbox.apiserver.storage import Stored
 from sandbox.apiserver.typed import type_errors
@@ -47,7 +48,9 @@ def apply(call: Call, body: Any) -> tuple[Stored, bool]:
     config = decoded(call, checked_object(call, body))
     if config["metadata"].get("managedFields"):
         raise failures.bad_request("metadata.managedFields must be nil")
-    config = _without_nulls(config)
+    config = {**_without_nulls(config), "metadata": without_empty(call.core.metadata_schema, _without_nulls(config["metadata"]))}
+    if not call.resource.custom:
+        config = without_empty(schema_of(call), config)
     config["metadata"]["name"] = call.address.name
     version = config["metadata"].pop("resourceVersion", "")
     uid = config["metadata"].pop("uid", "")
@@ -119,13 +122,19 @@ def _merged(call: Call, current: Body, config: Body, written: Body) -> tuple[Bod
     entries = {
         other: Owned(difference(owned.fields, compare(schema, before, merged).set), owned.time) for other, owned in entries.items()
     }
-    entries[who] = mine if mine.fields == fields else Owned(fields, mine.time if merged == before else call.core.timestamp())
+    same = merged == before and _changes_nothing(schema, before, written)
+    entries[who] = mine if mine.fields == fields else Owned(fields, mine.time if same else call.core.timestamp())
     _renew_last_applied(call, merged, written)  # after ownership: kubectl finds who applied before by the owner of the annotation
     metadata = {
         **{name: value for name, value in current["metadata"].items() if name not in _owned_names(before)},
         **merged.get("metadata", {}),
     }
     return {"apiVersion": current["apiVersion"], "kind": current["kind"], **merged, "metadata": metadata}, entries
+
+
+def _changes_nothing(schema: Schema, before: Body, written: Body) -> bool:
+    """Tell whether an object holds all of a configuration; an empty list counts, too, though it is not kept in metadata."""
+    return bool(merge_typed(schema, before, _wanted(_without_nulls(written))) == before)
 
 
 def _wanted(config: Body) -> Body:

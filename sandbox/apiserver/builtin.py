@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sandbox.apiserver.allocating import prepare_job, prepare_namespace, prepare_pod, prepare_service
+from sandbox.apiserver.allocating import prepare_definition, prepare_job, prepare_namespace, prepare_pod, prepare_service
 from sandbox.apiserver.autoscalers import to_first, to_second
 from sandbox.apiserver.builtin_types import build_schemas, type_name
 from sandbox.apiserver.columns import builtin_columns
@@ -253,7 +253,7 @@ _PREPARE = {"Service": prepare_service, "Job": prepare_job, "Pod": prepare_pod, 
 def _strategy(resource: Resource) -> Strategy:
     """Return the strategy of a resource with its defaults and checks."""
     if resource.kind == "CustomResourceDefinition":
-        return replace(resource.strategy, default=complete_definition, validate=definition_errors)
+        return replace(resource.strategy, default=complete_definition, validate=definition_errors, prepare=prepare_definition)
     found = resource.strategy
     if resource.kind in DEFAULTS:
         found = replace(found, default=DEFAULTS[resource.kind])

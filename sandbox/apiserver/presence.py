@@ -47,5 +47,15 @@ def nulls_in_maps(schema: Schema | None, value: Any) -> Any:
     return {name: "" if item is None and texts else nulls_in_maps(child_of(schema, name), item) for name, item in value.items()}
 
 
+def without_empty(schema: Schema | None, value: Any) -> Any:
+    """Return `value` without empty lists that an object of this type would not keep: nobody can own them."""
+    if isinstance(value, list):
+        return [without_empty(items_of(schema), item) for item in value]
+    if not isinstance(value, Mapping) or not schema or schema.get("x-kubernetes-preserve-unknown-fields"):
+        return value
+    always = schema.get(ALWAYS) or {}
+    return {name: without_empty(child_of(schema, name), item) for name, item in value.items() if name in always or item != []}
+
+
 def _is_empty_collection(schema: Schema | None, value: Any) -> bool:
     return value == [] or (value == {} and "additionalProperties" in (schema or {}))

@@ -5,6 +5,7 @@ Owns how values look. Must not: know built-in kinds; see columns.py.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -90,8 +91,6 @@ def _text(value: Any) -> str:
     match value:
         case bool():
             return str(value).lower()
-        case dict():
-            return "map[" + " ".join(f"{key}:{_text(item)}" for key, item in sorted(value.items())) + "]"
-        case list():
-            return "[" + " ".join(_text(item) for item in value) + "]"
+        case dict() | list():
+            return json.dumps(value, separators=(",", ":"), sort_keys=True)
     return str(value)

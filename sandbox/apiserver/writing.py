@@ -86,10 +86,10 @@ def _taken(call: Call, key: tuple[str, str], name: str) -> failures.Refusal:
 
 
 def shaped(call: Call, obj: Body) -> Body:
-    """Return an object of a built-in kind with the fields that are always there, and without those that are left out."""
-    if call.resource.custom:
-        return obj
-    found: Body = settled(call.resource.schema, obj)
+    """Return an object with the fields that are always there and without those left out; of a custom one, this is its metadata."""
+    schema = {"properties": {"metadata": call.core.metadata_schema}} if call.resource.custom else call.resource.schema
+    body = {"metadata": obj["metadata"]} if call.resource.custom else obj
+    found: Body = {**obj, **settled(schema, body)} if call.resource.custom else settled(schema, body)
     if "managedFields" in obj["metadata"]:  # empty ones say that ownership is to be forgotten
         found["metadata"]["managedFields"] = obj["metadata"]["managedFields"]
     return found
@@ -143,11 +143,21 @@ def _track_update(call: Call, old: Mapping[str, Any], new: Body, *, sent: Mappin
     claimed = new
     if call.resource.custom and call.address.subresource == "status":
         claimed = {**new, "metadata": {**new["metadata"], **{name: sent[name] for name in _CLAIMED if sent.get(name)}}}
+    elif call.address.subresource == "scale" and call.resource.scale is not None:
+        claimed = _without_no_replicas(new, call.resource.scale.replicas.split("."))
     track(call, old, claimed, operation=operation)
     if "managedFields" in claimed["metadata"]:
         new["metadata"]["managedFields"] = claimed["metadata"]["managedFields"]
     else:
         new["metadata"].pop("managedFields", None)
+
+
+def _without_no_replicas(obj: Body, path: list[str]) -> Body:
+    """Return an object without replicas that are none: a Scale does not show them, so nobody owns them."""
+    name, *rest = path
+    if name not in obj or (not rest and obj[name]):
+        return obj
+    return {**obj, name: _without_no_replicas(obj[name], rest)} if rest else without(obj, name)
 
 
 def _check_preconditions(call: Call, old: Stored, metadata: Mapping[str, Any]) -> None:

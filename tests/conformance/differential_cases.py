@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from differential_applying import APPLYING
+from differential_definitions import DEFINING
 from differential_deleting import BINDING, DELETING, EVICTING
+from differential_kinds import NETWORK, OTHERS, WORKLOADS
 from differential_reading import LISTING, TABLES, WATCHING
 from differential_refusing import REFUSING
 from differential_requests import Case
@@ -29,4 +31,8 @@ AREAS: Mapping[str, Sequence[Case]] = {
     "evicting": EVICTING,
     "binding": BINDING,
     "refusing": REFUSING,
+    "workloads": WORKLOADS,
+    "network": NETWORK,
+    "other kinds": OTHERS,
+    "definitions": DEFINING,
 }

@@ -158,7 +158,7 @@ DELETING: tuple[Case, ...] = (
         delete("pods/a", gracePeriodSeconds=10),
         delete("pods/a", gracePeriodSeconds=15),
     ),
-    case("a negative grace", create("pods", pod(nodeName="here")), delete("pods/a", gracePeriodSeconds=-5)),
+    case("a negative grace of a deletion", create("pods", pod(nodeName="here")), delete("pods/a", gracePeriodSeconds=-5)),
     case("the pod's own grace", create("pods", pod(nodeName="here", terminationGracePeriodSeconds=7)), delete("pods/a")),
     case(
         "a pod that has ended is gone at once",

@@ -116,7 +116,6 @@ LISTING: tuple[Case, ...] = (
     case("a limit that is no number", get(MAPS, limit="many")),
     case("a version that is no number", get(MAPS, resourceVersion="soon")),
     case("a version of the future", get(MAPS, resourceVersion="99999999")),
-    case("version 0 is any version", *THREE, get(MAPS, resourceVersion="0")),
     case("a version match without a version is refused", get(MAPS, resourceVersionMatch="Exact")),
     case("an unknown version match is refused", get(MAPS, resourceVersion="1", resourceVersionMatch="About")),
     case(
@@ -135,7 +134,6 @@ LISTING: tuple[Case, ...] = (
         "an object at a version",
         create(MAPS, config_map("a"), save="first"),
         get("configmaps/a", resourceVersion=Ref("first.metadata.resourceVersion")),
-        get("configmaps/a", resourceVersion="0"),
     ),
     case("metadata alone", *THREE, get("configmaps/a", accept=METADATA), get(MAPS, accept=METADATA_LIST)),
     case(
