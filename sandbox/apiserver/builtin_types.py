@@ -141,7 +141,7 @@ def build_schemas() -> dict[str, dict[str, Any]]:
             schema[DROP] = frozenset(presence[name].get("drop", ()))
         schema[GO_NAME] = _go_name(name).rpartition(".")[2]
         schema[GO_TYPES] = {
-            **{field: _go_type(kind.rstrip("!")) for field, kind in fields.items()},
+            **{field: go_type(kind.rstrip("!")) for field, kind in fields.items()},
             **presence.get(name, {}).get("type", {}),
         }
     return schemas
@@ -155,10 +155,11 @@ def _go_name(name: str) -> str:
     return f"v{found[1]}.{found[2]}" if found else name
 
 
-def _go_type(kind: str) -> str:
+def go_type(kind: str) -> str:
+    """Return what Go calls the type of a field, as far as types.json tells."""
     if kind.startswith("["):
-        return f"[]{_go_type(kind[1:-1])}"
-    return f"map[string]{_go_type(kind[1:-1])}" if kind.startswith("{") else _GO_SCALARS.get(kind) or _go_name(kind)
+        return f"[]{go_type(kind[1:-1])}"
+    return f"map[string]{go_type(kind[1:-1])}" if kind.startswith("{") else _GO_SCALARS.get(kind) or _go_name(kind)
 
 
 def _field(schemas: Mapping[str, dict[str, Any]], path: str, kind: str) -> Mapping[str, Any]:

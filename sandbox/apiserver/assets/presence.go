@@ -1,6 +1,7 @@
-// Prints which fields of the built-in types are always there and which vanish when they are zero, as JSON: presence.json beside it.
+// Prints which fields of the built-in types are always there and which vanish when they are zero, as JSON.
 //
-// Run it in a folder with the go.mod and go.sum of sandbox/controlplane: go run -mod=mod presence.go > presence.json
+// Run it in a folder with the go.mod and go.sum of sandbox/controlplane: go run -mod=mod presence.go; fold.py beside it makes
+// presence.json of that.
 package main
 
 import (
