@@ -120,6 +120,7 @@ class People:
         match act.what:
             case "break":
                 self.machinery.broken.add(str(act.argument))
+                self.rules.counts_pods = False  # what does not get its pods goes back with those it has
             case "mend":
                 self.machinery.mend([str(act.argument)])
             case "lose a pod":

@@ -33,6 +33,9 @@ class Rules:
     broken: list[str] = field(default_factory=list)
     lax_until: float = 0.0
     """Until then what users and pods meet is not the controller's doing: a person turned it by hand."""
+    counts_pods: bool = True
+    """Whether a side must have as many ready pods as its share needs when it gets it; else one is enough."""
+    _got: dict[str, tuple[int, str | None]] = field(default_factory=dict)
     _sizes: list[tuple[float, int]] = field(default_factory=list)
     _kinds: dict[str, Kind] = field(default_factory=dict)
 
@@ -64,7 +67,7 @@ class Rules:
             yield from self._second_run(new)
         if self.routed and now >= self.lax_until:
             yield from self._weights()
-            yield from self._nobody_there()
+            yield from self._nobody_there(now)
 
     def _twins(self, new: Object) -> Iterator[str]:
         alike = [
@@ -91,15 +94,21 @@ class Rules:
             if not 0 <= int(weight) <= 100:
                 yield f"the weight {weight} is no share of 100"
 
-    def _nobody_there(self) -> Iterator[str]:
+    def _nobody_there(self, now: float) -> Iterator[str]:
         """Weight is sent only to ready pods (once there was a first stable version)."""
         rollouts = objects(self.server, ROLLOUT)
         if not rollouts or not (rollouts[0].get("status") or {}).get("stableRS"):
             return
         ready = Counter(labels_of(pod).get(HASH) for pod in objects(self.server, POD) if is_ready(pod))
+        least = min(self._recent_sizes(now))
         for side, (share, version) in destinations(lambda kind: objects(self.server, kind)).items():
-            if share and not (ready[version] if version else ready.total()):
+            there = ready[version] if version else ready.total()
+            if share and not there:
                 yield f"{share} of 100 are sent to {side} ({version}), which has no ready pod"
+            before, self._got[side] = self._got.get(side), (share, version)
+            more = before is not None and share > (before[0] if version == before[1] else 0)
+            if self.counts_pods and more and there < math.ceil(least * share / 100):
+                yield f"{side} ({version}) gets {share} of 100 with {there} ready pods of {least} replicas"
 
     def _shrunk(self, old: Object, new: Object, now: float) -> Iterator[str]:
         """Whoever takes pods away leaves what the traffic needs."""

@@ -44,6 +44,7 @@ class Scene:
         shop = self.history.shop
         self.machinery = Machinery(self.server, ready_after=shop.ready_after, gone_after=shop.gone_after)
         self.rules = Rules(self.server, routed=shop.routed, dynamic=shop.dynamic)
+        self.rules.counts_pods = not any(step.startswith("canary") for step in shop.steps)
         self.people = People(shop, self.server, self.machinery, self.rules)
         self.lives = Lives(self.server)
 
