@@ -17,8 +17,8 @@ COPY rollouts rollouts
 COPY routers routers
 COPY sandbox sandbox
 COPY examples examples
-# cryptography makes the certificate of the admission webhook.
-RUN python -m pip --python /opt/rollouts/bin/python install . 'cryptography>=44,<51'
+# With what makes the certificate of the admission webhook.
+RUN python -m pip --python /opt/rollouts/bin/python install '.[admission]'
 
 # The interpreter, what was installed, and the libraries that both need: no shell, no package manager.
 FROM docker.io/library/python:${PYTHON}-slim-${DEBIAN} AS runtime
