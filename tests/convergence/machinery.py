@@ -7,12 +7,14 @@ except the status of ReplicaSets.
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from kube.kinds import POD, REPLICA_SET, Kind
 from kube.objects import Object, annotations_of, controller_of, is_deleting, key_of, name_of, uid_of
+from sandbox.apiserver.defaults_pods import default_pod
 from sandbox.apiserver.server import ApiServer
 from sandbox.apiserver.storage import Change
 
@@ -142,7 +144,9 @@ class Machinery:
             "uid": self.server.core.new_uid(),
             "creationTimestamp": self.server.core.timestamp(),
         }
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"], "status": {"phase": "Pending"}}
+        spec = copy.deepcopy(template["spec"])
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": {"phase": "Pending"}}
+        default_pod(pod)  # else the first patch of a pod would change more than it says, and be refused
         self._ready_at[name] = now + self.ready_after
         self._put(POD, pod)
 
