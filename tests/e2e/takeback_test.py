@@ -48,7 +48,7 @@ async def test_a_weight_reaches_the_users(cluster: Cluster, kubectl: Tool, rollo
         await in_background(kubectl, *wait, "--for=jsonpath={.status.phase}=Degraded")
         await answers(load, 20)
         assert set(await answers(load, 200)) == {"1"}
-    assert load.snapshot().lost == 0
+    assert load.snapshot().lost == 0, (load.snapshot().failures, load.snapshot().statuses)
 
 
 @pytest.mark.usefixtures("with_prometheus")
@@ -82,7 +82,7 @@ async def test_no_request_is_lost_in_a_hundred_weight_changes(
         await in_background(kubectl, "wait", "-n", namespace, "rollout/shop", promoted, WAIT)
         await answers(load, 100)
     found = load.snapshot()
-    assert (found.lost, set(found.statuses)) == (0, {200})
+    assert (found.lost, set(found.statuses)) == (0, {200}), (found.failures, found.statuses)
     assert min(found.versions["1"], found.versions["2"]) > 50
     assert weight_writes(cluster) - before >= 100
 
@@ -100,4 +100,4 @@ async def test_no_request_is_lost_when_the_controller_is_killed_in_the_middle(
         await in_background(kubectl, "wait", "-n", namespace, "rollout/shop", "--for=condition=Healthy", WAIT)
         await in_background(kubectl, "wait", "-n", namespace, "rollout/shop", "--for=jsonpath={.status.currentStepIndex}=4", WAIT)
         await answers(load, 50)
-    assert load.snapshot().lost == 0
+    assert load.snapshot().lost == 0, (load.snapshot().failures, load.snapshot().statuses)
