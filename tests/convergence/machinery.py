@@ -18,6 +18,8 @@ from sandbox.apiserver.defaults_pods import default_pod
 from sandbox.apiserver.server import ApiServer
 from sandbox.apiserver.storage import Change
 
+TICK_SECONDS = 0.001
+"""Virtual time is rounded: what is due within this time is due, and nobody waits for less."""
 LAG_SECONDS = 0.02
 """How long the ReplicaSet controller and the kubelet take to notice."""
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
@@ -74,9 +76,9 @@ class Machinery:
         loop = asyncio.get_running_loop()
         while True:
             self._wake.clear()
-            due = self.play(loop.time())
+            due = self.play(loop.time() + TICK_SECONDS)
             try:
-                async with asyncio.timeout_at(due):
+                async with asyncio.timeout_at(None if due is None else due + TICK_SECONDS):
                     await self._wake.wait()
             except TimeoutError:
                 continue
