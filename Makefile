@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test slow conformance check setup prometheus controlplane clean
+.PHONY: demo test slow long conformance check setup prometheus controlplane clean
 
 setup: $(STAMP)
 
@@ -26,13 +26,16 @@ demo: setup prometheus
 
 test: setup
 	@sh tools/prometheus.sh || echo "going on: the tests that need Prometheus are skipped" >&2
-	@$(BIN)/python -m pytest -m 'not slow' -n 2 --dist loadfile --ignore tests/conformance $(ARGS)
+	@$(BIN)/python -m pytest -m 'not slow and not long' -n 2 --dist loadfile --ignore tests/conformance $(ARGS)
 
 controlplane: setup
 	@$(BIN)/rollouts sandbox build
 
-slow: setup prometheus controlplane
+slow: setup prometheus
 	@$(BIN)/python -m pytest -m slow --ignore tests/conformance $(ARGS)
+
+long: setup prometheus controlplane
+	@$(BIN)/python -m pytest -m long --ignore tests/conformance $(ARGS)
 
 conformance: setup prometheus controlplane
 	@$(BIN)/python -m pytest --control-plane real $(ARGS)

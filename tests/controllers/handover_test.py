@@ -152,7 +152,7 @@ async def updated(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize(
-    "every", [pytest.param(9, id="a few"), pytest.param(1, id="each", marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+    "every", [pytest.param(9, id="a few"), pytest.param(1, id="each", marks=[pytest.mark.long, pytest.mark.timeout(600)])]
 )
 @pytest.mark.parametrize("dies", [pytest.param(False, id="stopped"), pytest.param(True, id="killed")])
 async def test_an_update_that_is_handed_over_at_any_write_ends_with_nothing_done_twice(dies: bool, every: int) -> None:

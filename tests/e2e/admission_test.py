@@ -18,7 +18,7 @@ from sandbox_terminal import Tool, eventually
 from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
 from sandbox.controlplane.programs import Programs
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 NAME = "rollouts-webhook"
 WRONG: dict[str, Any] = {"revisionHistoryLimit": -1}
 """What the definitions let pass, and the webhook does not."""

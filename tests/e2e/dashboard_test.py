@@ -20,7 +20,7 @@ from sandbox_terminal import Tool, eventually
 from sandbox.cluster import Cluster
 from sandbox.cluster.setup import find_prometheus
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("with_prometheus")]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("with_prometheus")]
 ROOT = Path(__file__).parents[2]
 DASHBOARD = ROOT / "dashboards" / "rollouts.json"
 VARIABLES = {"$__rate_interval": "60s", "$namespace": ".*", "$job": ".*"}

@@ -30,7 +30,7 @@ from kube.quick import QuickClient
 from sandbox.cluster import Cluster, Options, sandbox_cluster
 from sandbox.cluster.setup import find_prometheus
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 LEASE_SECONDS = 10
 TIMES = (
     f"--leader-election-lease-duration={LEASE_SECONDS}",

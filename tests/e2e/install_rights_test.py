@@ -17,7 +17,7 @@ from sandbox_terminal import Tool, eventually
 from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
 from sandbox.controlplane.programs import Programs, cache_folder
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 WAIT = "--timeout=50s"
 
 

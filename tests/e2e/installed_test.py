@@ -14,7 +14,7 @@ from sandbox_terminal import Tool
 
 ROOT = Path(__file__).parents[2]
 START = "from rollouts.cli.main import main; main()"
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

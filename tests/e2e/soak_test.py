@@ -28,7 +28,7 @@ from sandbox.load.result import Snapshot
 
 UPDATES = int(os.environ.get("SOAK_UPDATES", "4"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 + 60 * UPDATES)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600 + 60 * UPDATES)]
 STEPS: list[dict[str, Any]] = [
     {"setWeight": 20},
     {"pause": {"duration": "4s"}},

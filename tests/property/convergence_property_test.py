@@ -4,8 +4,8 @@ Two kinds of people are tried. Patient ones wait until the Rollout is at rest be
 faults must be the end without them, in everything but times and names. Hasty ones wait for nothing: then the end is the version
 and size they wanted last. At every write that the server accepts, tests/convergence/rules.py are checked.
 
-`make test` plays some hundred histories, the slow tier 2,000 and more, always the same ones. On request:
-- `CONVERGENCE_HISTORIES=20000` plays so many in each slow test,
+`make test` plays some hundred histories, `make long` 2,000 and more, always the same ones. On request:
+- `CONVERGENCE_HISTORIES=20000` plays so many in each long test,
 - `CONVERGENCE_SEED=7` plays others; the seed `random` picks one and prints it, and the same number plays them again.
 """
 
@@ -102,7 +102,7 @@ def test_who_waits_for_nothing_gets_what_was_wanted_last(history: History, troub
     as_wanted_last(history, troubles)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 @histories(MANY)
 @given(history=PATIENT, troubles=TROUBLES)
@@ -110,7 +110,7 @@ def test_trouble_does_not_change_the_end_of_many_histories(history: History, tro
     like_without_trouble(history, troubles)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 @histories(MANY)
 @given(history=HASTY, troubles=TROUBLES)

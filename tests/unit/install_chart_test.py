@@ -18,7 +18,7 @@ import rollouts.app
 from crds.manifests import custom_resource_definitions
 from sandbox.controlplane.programs import cache_folder
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 CHART = ROOT / "charts" / "rollouts"
 HELM = "helm.sh/helm/v4/cmd/helm@latest"
 
