@@ -126,7 +126,9 @@ class Rules:
                 yield f"{left} of {least} replicas are left ready"
             return
         if version == (rollout.get("status") or {}).get("stableRS"):
-            share = destinations(lambda kind: objects(self.server, kind))["stable"][0]
+            share, selected = destinations(lambda kind: objects(self.server, kind))["stable"]
+            if selected not in (None, version):
+                return  # promoted but for the status: users of the stable side are with the new version already
             needed = math.ceil(least * share / 100) if self.dynamic else least
             if size < needed:
                 yield f"{size} stable pods for {share} of 100 of the traffic, {needed} are needed"
