@@ -15,7 +15,7 @@ from rollouts.engine.steps import Step, describe, kind_of, pause_duration
 from rollouts.rollout.draft import Draft
 from rollouts.rollout.extensions import pauses_on_failure
 from rollouts.rollout.pod_trouble import pod_trouble
-from rollouts.rollout.services import serves_another
+from rollouts.rollout.services import holds_users, serves_another
 from rollouts.rollout.snapshot import available_at
 from rollouts.rollout.targets import at_wanted_counts, enough_available, step_split, wanted_counts
 
@@ -325,7 +325,9 @@ def _promotion(draft: Draft) -> str:
         return "Initial deploy"
     if settings.paused or draft.status.get("pauseConditions") or draft.index < len(steps):
         return ""
-    if settings.routed and settings.replicas and (serves_another(draft) or _canary_share(draft) != settings.total_weight):
+    begun = holds_users(draft, draft.new)  # a promotion of which everything but the status was written: it is not taken back
+    everybody = not serves_another(draft) and _canary_share(draft) == settings.total_weight
+    if settings.routed and settings.replicas and not (begun or everybody):
         draft.because("waiting for the router to send everybody to the new version")
         return ""
     return draft.fast_track or (f"Completed all {len(steps)} canary steps" if steps else "Completed all 0 canary steps")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from kube.kinds import REPLICA_SET, ROLLOUT
+from kube.kinds import REPLICA_SET, ROLLOUT, SERVICE
+from kube.plan import Patch
 from rollouts.rollout.snapshot import ReplicaSet
 from tests.model import World
 from tests.shops import nginx_shop
@@ -176,3 +177,20 @@ def test_an_autoscaler_moves_no_users_to_and_fro(*, dynamic: bool) -> None:
         world.settle()
     assert weights <= {12, 50}, "only where pods are missing users go back for a moment, as far as that"
     assert (world.weight(), world.sizes()) == (50, {"shop:1": 4 if dynamic else 8, "shop:2": 4})
+
+
+def test_a_promotion_whose_status_was_lost_is_not_taken_back() -> None:
+    """Everything was written but the status: the stable Service must not go back to a version whose pods are going."""
+    world = nginx_shop([{"setWeight": 50}], replicas=4, dynamicStableScale=True)
+    world.set_image("shop:2")
+    before = world.status()["stableRS"]
+    while world.status()["stableRS"] == before:
+        stored = world.status()
+        world.reconcile()
+        world.play_pods()
+        world.now += timedelta(seconds=1)
+    world._store(ROLLOUT, {**world.rollout(), "status": stored})
+    world.log.clear()
+    world.reconcile()
+    assert world.status()["stableRS"] != before
+    assert not [write for write in world.log if isinstance(write, Patch) and write.ref.kind == SERVICE]
