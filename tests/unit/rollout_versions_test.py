@@ -189,6 +189,7 @@ def test_a_promotion_whose_status_was_lost_is_not_taken_back() -> None:
         world.reconcile()
         world.play_pods()
         world.now += timedelta(seconds=1)
+    world.settle()
     world._store(ROLLOUT, {**world.rollout(), "status": stored})
     world.log.clear()
     world.reconcile()
