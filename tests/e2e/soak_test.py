@@ -88,7 +88,11 @@ class Deaths:
     def _program(self, name: str) -> None:
         [found] = programs(self.cluster, name)
         found.send(signal.SIGKILL)
-        eventually(lambda: [one for one in programs(self.cluster, name) if one.pid != found.pid], what=f"another {name}", timeout_seconds=PATIENCE_SECONDS)
+        eventually(
+            lambda: [one for one in programs(self.cluster, name) if one.pid != found.pid],
+            what=f"another {name}",
+            timeout_seconds=PATIENCE_SECONDS,
+        )
 
     def _pod(self) -> None:
         """Kill the process of one pod; the node agent starts it again in its place."""
