@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kube.kinds import INGRESS, ObjectRef
-from kube.objects import Object, controller_of, is_controlled_by
+from kube.objects import Object
 from kube.plan import Create, Patch, Write
 from routers.base import InvalidRouting, MissingObject, Objects, RoutingError, RoutingSpec, Split
 from routers.shape import (
@@ -206,8 +206,14 @@ def _owner_reference(owner: Object) -> dict[str, Any]:
     }
 
 
+def _controllers(ingress: Object) -> list[str]:
+    """Return the uids of those who control an Ingress, whatever shape its metadata has."""
+    owners = mappings(metadata(ingress).get("ownerReferences"))
+    return [text(owner.get("uid")) for owner in owners if owner.get("controller")]
+
+
 def _is_ours(spec: RoutingSpec, ingress: Object) -> bool:
-    return is_controlled_by(ingress, text(metadata(spec.owner).get("uid")))
+    return text(metadata(spec.owner).get("uid")) in _controllers(ingress)
 
 
 def _is_left_behind(spec: RoutingSpec, ingress: Object, wanted: Mapping[str, Any]) -> bool:
@@ -215,7 +221,7 @@ def _is_left_behind(spec: RoutingSpec, ingress: Object, wanted: Mapping[str, Any
 
     It stays so when a Rollout is deleted without its dependents, as people do to change its selector; upstream refuses it.
     """
-    if controller_of(ingress) is not None:
+    if _controllers(ingress):
         return False
     is_canary = annotations_in(ingress).get(f"{_prefix(spec)}/canary") == "true"
     return is_canary and mapping(ingress.get("spec")).get("rules") == wanted["spec"]["rules"]
