@@ -102,6 +102,15 @@ ROUTINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "istio, split by subsets": (MESH, ISTIO),
 }
 """What each way of routing needs in the cluster, and what it is as a canary strategy."""
+SLOW_TEMPLATE = """
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: {name: slow}
+spec:
+  metrics:
+  - {name: slow, initialDelay: 2h, provider: {prometheus: {address: "http://127.0.0.1:1", query: up}}}
+"""
+"""An analysis that waits for hours before it measures: whoever tests gives the verdict."""
 HASH = "rollouts-pod-template-hash"
 
 

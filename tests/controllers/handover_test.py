@@ -22,18 +22,10 @@ from rollouts.manager import Manager
 from sandbox.apiserver.faults import Fault
 from sandbox.apiserver.inprocess import InProcessTransport
 from sandbox.apiserver.server import ApiServer
-from tests.shops import ROUTINGS, routed_rollout
+from tests.shops import ROUTINGS, SLOW_TEMPLATE, routed_rollout
 
 pytestmark = pytest.mark.looptime
 
-TEMPLATE = """
-apiVersion: argoproj.io/v1alpha1
-kind: AnalysisTemplate
-metadata: {name: slow}
-spec:
-  metrics:
-  - {name: slow, initialDelay: 2h, provider: {prometheus: {address: "http://127.0.0.1:1", query: up}}}
-"""
 STEPS: list[dict[str, Any]] = [
     {"setWeight": 25},
     {"analysis": {"templates": [{"templateName": "slow"}]}},
@@ -102,7 +94,7 @@ async def two_replicas() -> AsyncIterator[tuple[Cluster, Replica, Replica]]:
     """A shop in its first version, a leader, and a standby whose watches are a little late."""
     async with running(ready_after=2, gone_after=1) as cluster:
         objects, strategy = ROUTINGS["nginx"]
-        await cluster.apply(f"{objects}---{TEMPLATE}")
+        await cluster.apply(f"{objects}---{SLOW_TEMPLATE}")
         await cluster.put(yaml.safe_load(yaml.safe_dump(routed_rollout(STEPS, strategy, replicas=4))))
         await cluster.phase("Healthy")
         await cluster.settled()

@@ -19,18 +19,10 @@ from kube.kinds import ANALYSIS_RUN, DESTINATION_RULE, INGRESS, POD, REPLICA_SET
 from kube.objects import Object, labels_of, name_of
 from sandbox.apiserver.faults import Fault
 from tests.convergence.rules import Rules
-from tests.shops import HASH, ROUTINGS, canary_weight, destinations, routed_rollout
+from tests.shops import HASH, ROUTINGS, SLOW_TEMPLATE, canary_weight, destinations, routed_rollout
 
 pytestmark = pytest.mark.looptime
 
-TEMPLATE = """
-apiVersion: argoproj.io/v1alpha1
-kind: AnalysisTemplate
-metadata: {name: slow}
-spec:
-  metrics:
-  - {name: slow, initialDelay: 2h, provider: {prometheus: {address: "http://127.0.0.1:1", query: up}}}
-"""
 STEPS: list[dict[str, Any]] = [
     {"setWeight": 25},
     {"analysis": {"templates": [{"templateName": "slow"}]}},
@@ -50,7 +42,7 @@ async def deploy(cluster: Cluster, router: str = "nginx", *, dynamic: bool = Fal
     """Have the first version run, with everything that the update will need."""
     objects, strategy = ROUTINGS[router]
     canary = {**strategy, "dynamicStableScale": True} if dynamic else strategy
-    await cluster.apply(f"{objects}---{TEMPLATE}")
+    await cluster.apply(f"{objects}---{SLOW_TEMPLATE}")
     await cluster.put(yaml.safe_load(yaml.safe_dump(routed_rollout(STEPS, canary, replicas=4))))
     await cluster.phase("Healthy")
     await cluster.settled()
