@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import pytest
 from sandbox_shop import deploy, quickstart
@@ -65,6 +66,12 @@ class Plugin:
             return rollout if seen and right and image in (None, self.stable_image(status)) else {}
 
         return eventually(there, what=f"{phase} at step {step}")
+
+    def api_time(self, *, after: str) -> str:
+        """Return the API server's time, or nothing as long as it is not later than `after`."""
+        patched = self.client.patch(self.ref, {"metadata": {"annotations": {"asked": str(uuid4())}}})
+        now = str(patched["metadata"]["managedFields"][-1]["time"])
+        return now if now > after else ""
 
     def stable_image(self, status: dict[str, Any]) -> str:
         """Return the image of the stable version."""
@@ -138,8 +145,11 @@ def test_undo_replaces_the_template_with_that_of_an_older_revision(plugin: Plugi
 
 
 def test_restart_replaces_every_pod(plugin: Plugin) -> None:
-    before = {name_of(one) for one in plugin.client.list(POD, plugin.namespace).items}
-    now = plugin.client.patch(plugin.ref, {"metadata": {"annotations": {"asked": "now"}}})["metadata"]["managedFields"][-1]["time"]
+    pods = plugin.client.list(POD, plugin.namespace).items
+    before = {name_of(one) for one in pods}
+    youngest = max(one["metadata"]["creationTimestamp"] for one in pods)
+    # Times are whole seconds, and a pod of the same second as `restartAt` is not older than it.
+    now = eventually(lambda: plugin.api_time(after=youngest), what="a second later than the pods' creation")
     plugin.patch_spec(restartAt=now)
 
     def replaced() -> bool:
