@@ -6,8 +6,8 @@ People keep the plugin they have installed: its patches go to the status first a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
-from uuid import uuid4
 
 import pytest
 from sandbox_shop import deploy, quickstart
@@ -16,7 +16,7 @@ from sandbox_terminal import Tool, eventually
 from kube.config import load
 from kube.errors import Conflict
 from kube.kinds import ANALYSIS_RUN, POD, REPLICA_SET, ROLLOUT, ObjectRef
-from kube.objects import Object, annotations_of, labels_of, name_of
+from kube.objects import Object, annotations_of, format_time, labels_of, name_of
 from kube.quick import QuickClient
 from kube.requests import JSON_PATCH
 from sandbox.cluster import Cluster
@@ -67,16 +67,16 @@ class Plugin:
 
         return eventually(there, what=f"{phase} at step {step}")
 
-    def api_time(self, *, after: str) -> str:
-        """Return the API server's time, or nothing as long as it is not later than `after`."""
-        patched = self.client.patch(self.ref, {"metadata": {"annotations": {"asked": str(uuid4())}}})
-        now = str(patched["metadata"]["managedFields"][-1]["time"])
-        return now if now > after else ""
-
     def stable_image(self, status: dict[str, Any]) -> str:
         """Return the image of the stable version."""
         sets = self.client.list(REPLICA_SET, self.namespace, label_selector=f"{HASH}={status.get('stableRS')}").items
         return str(sets[0]["spec"]["template"]["spec"]["containers"][0]["image"]) if sets else ""
+
+
+def later_than(moment: str) -> str:
+    """Return the time, or nothing as long as it is not later."""
+    now = format_time(datetime.now(UTC))
+    return now if now > moment else ""
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_restart_replaces_every_pod(plugin: Plugin) -> None:
     before = {name_of(one) for one in pods}
     youngest = max(one["metadata"]["creationTimestamp"] for one in pods)
     # Times are whole seconds, and a pod of the same second as `restartAt` is not older than it.
-    now = eventually(lambda: plugin.api_time(after=youngest), what="a second later than the pods' creation")
+    now = eventually(lambda: later_than(youngest), what="a second later than the pods' creation")
     plugin.patch_spec(restartAt=now)
 
     def replaced() -> bool:
