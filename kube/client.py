@@ -14,10 +14,11 @@ from typing import Any
 from kube import requests
 from kube.answers import Listing, Transform, listing_of, object_of
 from kube.clock import Clock, SystemClock
-from kube.counting import NO_ANSWER, RequestCounts
+from kube.counting import NO_ANSWER, Counted, RequestCounts
 from kube.errors import Gone, TooManyRequests, Unreachable, error_of
 from kube.kinds import Kind, ObjectRef
 from kube.objects import Object
+from kube.pacing import Pace
 from kube.requests import APPLY_PATCH, FIELD_MANAGER, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Request
 from kube.transport import Response, Stream, Transport
 
@@ -39,11 +40,14 @@ class Client:
         field_manager: str = FIELD_MANAGER,
         clock: Clock | None = None,
         random: randomness.Random | None = None,
+        pace: Pace | None = None,
     ) -> None:
+        """Prepare; with `pace`, no request but a watch is sent before its turn."""
         self._transport = transport
         self._manager = field_manager
         self._clock = clock or SystemClock()
         self._random = random or randomness.Random()
+        self._pace = pace or Pace(self._clock, per_second=0, burst=0)
         self.requests = RequestCounts()
         self.retries = 0
         """How often a request was sent again."""
@@ -107,7 +111,7 @@ class Client:
         try:
             async with self._transport.stream(path, query=query, idle_seconds=idle_seconds) as stream:
                 status = stream.status
-                yield stream
+                yield Counted(stream, self.requests)
         finally:
             self.requests.note_watch(path, status)
 
@@ -187,12 +191,14 @@ class Client:
 
     async def _attempt(self, request: Request) -> Response:
         """Send a request once, and count it whatever becomes of it."""
+        await self._pace.turn()
         began, status = self._clock.monotonic(), NO_ANSWER
         try:
             response = await self._transport.request(
                 request.method, request.path, query=request.query, headers=request.headers, body=request.body
             )
             status = response.status
+            self.requests.bytes_read += len(response.body)
             return response
         finally:
             self.requests.note(request.method, request.path, status, seconds=self._clock.monotonic() - began)

@@ -6,8 +6,10 @@ Owns the counters that `/metrics` tells. Must not: keep names of objects or name
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 
 from kube.metrics import Histogram
+from kube.transport import Stream
 
 NO_ANSWER = 0
 """The status of a request that nobody answered."""
@@ -20,6 +22,8 @@ class RequestCounts:
     def __init__(self) -> None:
         self.by_answer: Counter[tuple[str, str, int]] = Counter()
         self.seconds: dict[str, Histogram] = {}
+        self.bytes_read = 0
+        """Bodies of answers, watches included, after decompression."""
 
     def note(self, method: str, path: str, status: int, *, seconds: float) -> None:
         """Count one request that was sent."""
@@ -31,6 +35,29 @@ class RequestCounts:
     def note_watch(self, path: str, status: int) -> None:
         """Count a watch that was opened, or not."""
         self.by_answer[("Watch", resource_of(path)[0], status)] += 1
+
+
+class Counted:
+    """A stream whose bytes are counted as they are read."""
+
+    def __init__(self, stream: Stream, counts: RequestCounts) -> None:
+        self._stream, self._counts = stream, counts
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self._stream.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case."""
+        return self._stream.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield bytes as they arrive."""
+        async for chunk in self._stream.chunks():
+            self._counts.bytes_read += len(chunk)
+            yield chunk
 
 
 def resource_of(path: str) -> tuple[str, bool]:

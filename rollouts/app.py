@@ -23,6 +23,7 @@ from kube.health import Address, Pages, Pulse, served
 from kube.leases import LEASE_NAME, OURS, Elector, HeldByStranger, Times
 from kube.logs import set_up
 from kube.neighbours import Neighbourhood
+from kube.pacing import Pace
 from kube.shell import operate
 from rollouts.admission.flags import admission_options
 from rollouts.admission.webhook import Admission, admission_webhook
@@ -48,6 +49,9 @@ class Flags:
     lease_namespace: str = ""
     """Where the Lease is; the namespace of the pod, or of the context, when empty."""
     times: Times = field(default_factory=Times)
+    per_second: float = 0.0
+    """A ceiling on requests to the API server; 0 is none. The Lease and watches are never held up."""
+    burst: int = 0
     addresses: Sequence[Address] = ()
     """Where `/healthz`, `/readyz` and `/metrics` are served."""
     admission: Admission | None = None
@@ -64,7 +68,8 @@ async def serve(flags: Flags) -> None:
     """
     clock, asking = SystemClock(), Client(connect(flags.connection))
     elector = _elector(flags, asking, clock)
-    client = Client(connect(flags.connection, fence=elector.guard if flags.leader_elect else None))
+    pace = Pace(clock, per_second=flags.per_second, burst=flags.burst)
+    client = Client(connect(flags.connection, fence=elector.guard if flags.leader_elect else None), clock=clock, pace=pace)
     guard: Callable[[], bool] = elector.guard if flags.leader_elect else lambda: True
     manager = Manager(client=client, clock=clock, options=flags.options, guard=guard)
     vitals = Vitals(manager=manager, pulse=Pulse(clock), elector=elector if flags.leader_elect else None)
@@ -141,6 +146,14 @@ COUNT = click.IntRange(min=1)
 @click.option("--rollout-threads", type=COUNT, default=10, show_default=True, help="Rollouts worked on at once.")
 @click.option("--analysis-threads", type=COUNT, default=30, show_default=True, help="AnalysisRuns worked on and measured at once.")
 @click.option("--rollout-resync", type=COUNT, default=900, show_default=True, help="Seconds between two looks at everything.")
+@click.option(
+    "--qps",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="Requests to the API server per second; 0 leaves it to the server to slow the controller down.",
+)
+@click.option("--burst", type=COUNT, default=80, show_default=True, help="Requests that --qps lets through at once after a rest.")
 @click.option("--controllers", type=click.Choice(["analysis"]), help="Run only this controller.")
 @click.option("--leader-elect/--no-leader-elect", default=True, show_default=True, help="Let one of several replicas work.")
 @click.option("--leader-election-lease-duration", "lease", type=Seconds(), default="15s", show_default=True)
@@ -165,6 +178,8 @@ def command(
     rollout_threads: int,
     analysis_threads: int,
     rollout_resync: int,
+    qps: float,
+    burst: int,
     controllers: str | None,
     leader_elect: bool,
     lease: float,
@@ -201,6 +216,8 @@ def command(
             times=Times(lease=lease, renew=renew, retry=retry),
             take_over=take_over,
             lease_namespace=lease_namespace,
+            per_second=qps,
+            burst=burst,
             addresses=_addresses(
                 Address(health_host, health_port, "--healthzPort"), Address(metrics_host, metrics_port, "--metricsPort")
             ),

@@ -16,8 +16,6 @@ logger = logging.getLogger(__name__)
 
 WITHOUT_EFFECT = frozenset(
     {
-        "--qps",
-        "--burst",
         "--experiment-threads",
         "--service-threads",
         "--ingress-threads",

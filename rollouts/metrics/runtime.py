@@ -79,6 +79,7 @@ def request_families(requests: RequestCounts) -> Iterable[Family]:
     ]
     yield counters("controller_clientset_k8s_request_total", "Requests to the API server; status 0 is no answer.", rows)
     seconds = [({"verb": verb}, histogram) for verb, histogram in sorted(requests.seconds.items())]
+    yield counter("rollouts_api_read_bytes_total", "Bytes read of the API server's answers.", requests.bytes_read)
     yield histograms("rollouts_api_request_duration_seconds", "How long requests to the API server took.", seconds)
 
 

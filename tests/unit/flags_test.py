@@ -35,7 +35,8 @@ def parsed(*arguments: str) -> Any:
         pytest.param(["--namespaced=false"], "namespaced", False, id="a switch without an opposite"),
         pytest.param(["--leader-election-lease-duration", "1m30s"], "lease", 90.0, id="a duration with units"),
         pytest.param(["--leader-election-retry-period=0.5"], "retry", 0.5, id="a duration in seconds"),
-        pytest.param(["--qps", "40", "--loglevel", "debug"], "loglevel", "debug", id="what follows a flag without effect"),
+        pytest.param(["--service-threads", "40", "--loglevel", "debug"], "loglevel", "debug", id="what follows a flag without effect"),
+        pytest.param(["--qps=40", "--burst", "60"], "qps", 40.0, id="a ceiling on requests"),
         pytest.param(["--alb-ingress-classes=alb", "--metricsPort=9090"], "metrics_port", 9090, id="with its value behind a ="),
         pytest.param(["--aws-verify-target-group", "--take-over"], "take_over", True, id="a switch without effect"),
     ],
@@ -50,11 +51,11 @@ def test_flags_without_effect_are_told() -> None:
     handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
     logging.getLogger("rollouts.flags").addHandler(handler)
     try:
-        parsed("--burst=80", "--istio-api-version", "v1beta1")
+        parsed("--kloglevel=4", "--istio-api-version", "v1beta1")
     finally:
         logging.getLogger("rollouts.flags").removeHandler(handler)
     assert told == [
-        f"the flag {name} of Argo Rollouts has no effect here; leave it out" for name in ("--burst", "--istio-api-version")
+        f"the flag {name} of Argo Rollouts has no effect here; leave it out" for name in ("--kloglevel", "--istio-api-version")
     ]
 
 
