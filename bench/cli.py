@@ -14,7 +14,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from bench.update import rollout
+from bench.stage import rollout
 from kube.client import Client
 from kube.clock import SystemClock
 from kube.kinds import ROLLOUT

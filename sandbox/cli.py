@@ -53,6 +53,12 @@ def group() -> None:
 @click.option(
     "--allow-image", "allow_images", multiple=True, metavar="PATTERN", help="Run an HTTP echo for images like this; repeatable."
 )
+@click.option(
+    "--played-pods",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Run no pods, only say that they are ready after this long: thousands are cheap.",
+)
 @click.option("--api-port", default=0, help="Port of the API server; 0 is any free one.")
 @click.option("--ingress-port", default=0, help="Port where Ingresses are served; 0 is any free one.")
 @click.option("--prometheus-port", default=0, help="Port of Prometheus; 0 is any free one.")
@@ -65,6 +71,7 @@ def up(
     prometheus: str | None,
     with_controller: bool,
     allow_images: tuple[str, ...],
+    played_pods: float | None,
     api_port: int,
     ingress_port: int,
     prometheus_port: int,
@@ -79,6 +86,7 @@ def up(
         prometheus_port=prometheus_port,
         prometheus=prometheus,
         allow_images=allow_images,
+        played_pods=played_pods,
         with_controller=with_controller,
     )
     with _plainly():

@@ -33,6 +33,7 @@ def _arguments() -> argparse.Namespace:
         parser.add_argument(f"--{name}-port", type=int, default=0, help="0 lets the kernel choose (default)")
     parser.add_argument("--prometheus", help="the Prometheus binary, or `none`")
     parser.add_argument("--allow-image", action="append", default=[], help="image pattern that runs an HTTP echo; may be repeated")
+    parser.add_argument("--played-pods", type=float, metavar="SECONDS", help="run no pods; say that they are ready after this long")
     parser.add_argument("--with-controller", action="store_true", help="run the product's controller too")
     parser.add_argument("--controller-argument", action="append", default=[], help="handed to the controller; may be repeated")
     parser.add_argument("--control-plane", choices=[one.value for one in ControlPlane], default=ControlPlane.EMBEDDED.value)
@@ -51,6 +52,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         prometheus_port=arguments.prometheus_port,
         prometheus=arguments.prometheus,
         allow_images=tuple(arguments.allow_image),
+        played_pods=arguments.played_pods,
         with_controller=arguments.with_controller,
         controller_arguments=tuple(arguments.controller_argument),
     )

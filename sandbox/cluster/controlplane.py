@@ -108,7 +108,7 @@ def _manager(places: Places, program: str) -> Part:
         command=(
             *(program, "--kubeconfig", str(places.kubeconfig(MANAGER)), "--leader-elect=false", "--secure-port", "0"),
             *("--service-account-private-key-file", str(folder / "accounts.key"), "--root-ca-file", str(folder / "ca.crt")),
-            *("--use-service-account-credentials", "--kube-api-qps", "200", "--kube-api-burst", "400"),
+            *("--use-service-account-credentials", "--kube-api-qps", "1000", "--kube-api-burst", "2000"),
             *("--controllers", ",".join(["*", *(f"-{name}" for name in UNUSED)])),
         ),
         ready=Ready(url=account, token=places.tokens["admin"], authority=places.authority),

@@ -192,6 +192,7 @@ def _command(state: StateFolder, options: Options, *, attached: bool) -> list[st
         command += [f"--{name}-port", str(getattr(options, f"{name}_port"))]
     command += ["--prometheus", options.prometheus] if options.prometheus else []
     command += [f"--allow-image={pattern}" for pattern in options.allow_images]
+    command += [f"--played-pods={options.played_pods}"] if options.played_pods is not None else []
     command += ["--with-controller"] if options.with_controller else []
     command += [f"--controller-argument={word}" for word in options.controller_arguments]
     command += ["--control-plane", options.control_plane.value, *(["--audit-log"] if options.audit_log else [])]

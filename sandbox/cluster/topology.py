@@ -47,6 +47,8 @@ class Options:
     """The binary: a path, None to look for one, or `none` to run without."""
     allow_images: tuple[str, ...] = ()
     """Patterns of image names, beside those the sandbox knows, that run an HTTP echo."""
+    played_pods: float | None = None
+    """Seconds after which pods are said to be ready; with this no pod is a process, and thousands of them are cheap."""
     with_controller: bool = False
     controller_arguments: tuple[str, ...] = ()
 
@@ -218,6 +220,7 @@ def _api_server(places: Places) -> Part:
 
 def _node(options: Options, places: Places, *, workloads: bool) -> Part:
     certificate = ("--log-certificate", str(places.control_plane / "server.pem")) if places.real else ()
+    played = ("--played", str(options.played_pods)) if options.played_pods is not None else ()
     images = [word for pattern in options.allow_images for word in ("--allow-image", pattern)]
     return Part(
         name="node",
@@ -225,7 +228,7 @@ def _node(options: Options, places: Places, *, workloads: bool) -> Part:
         command=_python(
             *("sandbox.node", "--kubeconfig", str(places.kubeconfig("node")), *(("--workloads",) if workloads else ())),
             *("--directory", str(places.folder / "node"), "--network", places.networks.pods),
-            *("--name-proxy", places.name_proxy, *certificate, *images),
+            *("--name-proxy", places.name_proxy, *certificate, *played, *images),
         ),
         ready=Ready(
             url=f"{places.server}/api/v1/nodes/{NODE}",

@@ -13,6 +13,8 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Awaitable
+from datetime import timedelta
 from pathlib import Path
 
 from kube import config
@@ -22,6 +24,8 @@ from kube.errors import ApiError, InvalidConfig
 from sandbox.node.agent import NodeAgent, Options
 from sandbox.node.binding import NODE_NAME
 from sandbox.node.context import Tempo
+from sandbox.node.played import Behaviour
+from sandbox.node.simulated import SimulatedNode
 from sandbox.workloads.backoff import Backoff
 from sandbox.workloads.controllers import WorkloadControllers
 from sandbox.workloads.informers import Informers
@@ -45,6 +49,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--name-proxy", default="", help="URL of the proxy that resolves cluster names, for the containers")
     parser.add_argument("--log-certificate", type=Path, help="PEM file to serve logs over TLS with, as a real API server wants")
+    parser.add_argument(
+        "--played", type=float, metavar="SECONDS", help="run no processes: pods are said to be ready this long after they start"
+    )
     parser.add_argument("--workloads", action="store_true", help="also run the workload controllers and the garbage collector")
     parser.add_argument("--backoff-scale", type=float, default=1.0, help="factor on restart and image back-offs (default: 1)")
     parser.add_argument("--log-level", default="warning", choices=("debug", "info", "warning", "error"))
@@ -68,21 +75,11 @@ async def _run(arguments: argparse.Namespace) -> None:
     connection = config.load(arguments.kubeconfig, arguments.context)
     client = Client(config.connect(connection), field_manager="sandbox-node", clock=clock)
     informers = Informers(client, clock)
-    directory = arguments.directory or _temporary_directory()
-    options = Options(
-        directory=directory,
-        node=arguments.node,
-        network=arguments.network,
-        allowed_images=tuple(arguments.allow_image),
-        name_proxy=arguments.name_proxy,
-        log_certificate=arguments.log_certificate,
-        tempo=Tempo(backoff=Backoff().scaled(arguments.backoff_scale)),
-    )
-    parts = [NodeAgent(client, clock, informers, options).run()]
+    parts = [_node(arguments, client, clock, informers)]
     if arguments.workloads:
         parts.append(WorkloadControllers(client, clock, informers).run())
     informers.start()
-    tasks = [asyncio.create_task(part) for part in parts]
+    tasks = [asyncio.ensure_future(part) for part in parts]
     stopping = asyncio.create_task(stop.wait())
     try:
         await informers.synced()
@@ -97,6 +94,23 @@ async def _run(arguments: argparse.Namespace) -> None:
     for result in results:
         if isinstance(result, Exception):
             raise result
+
+
+def _node(arguments: argparse.Namespace, client: Client, clock: SystemClock, informers: Informers) -> Awaitable[None]:
+    """Return the run of the node that was asked for."""
+    if arguments.played is not None:
+        usual = Behaviour(ready_after=timedelta(seconds=arguments.played))
+        return SimulatedNode(client, clock, informers, usual=usual, name=arguments.node).run()
+    options = Options(
+        directory=arguments.directory or _temporary_directory(),
+        node=arguments.node,
+        network=arguments.network,
+        allowed_images=tuple(arguments.allow_image),
+        name_proxy=arguments.name_proxy,
+        log_certificate=arguments.log_certificate,
+        tempo=Tempo(backoff=Backoff().scaled(arguments.backoff_scale)),
+    )
+    return NodeAgent(client, clock, informers, options).run()
 
 
 def main() -> int:

@@ -75,6 +75,11 @@ def test_images_that_a_person_allows_reach_the_node() -> None:
     assert words_after(parts(allow_images=("acme/*", "other"))["node"], "--allow-image") == ["acme/*", "other"]
 
 
+def test_pods_may_be_played() -> None:
+    assert words_after(parts(played_pods=0.5)["node"], "--played") == ["0.5"]
+    assert "--played" not in parts()["node"].command
+
+
 def test_tokens_are_not_shown_in_representations() -> None:
     assert "node-token" not in repr(parts()["node"])
 

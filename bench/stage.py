@@ -1,0 +1,276 @@
+"""What the benches of the whole controller share: a sandbox with played pods, the controller as a process, and what both count.
+
+API server, node and controller are processes of their own and share the machine's cores with the bench, so repeat on a calm one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from kube.client import Client
+from kube.clock import SystemClock
+from kube.config import connect, load
+from kube.counting import resource_of
+from kube.informer import Informer
+from kube.kinds import REPLICA_SET, ROLLOUT, Kind, ObjectRef
+from kube.objects import Object, controller_of
+from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
+from sandbox.cluster.setup import choose_ports
+
+CONTROLLER = "controller"
+READY_AFTER_SECONDS = 0.1
+WRITES = ("create", "update", "patch", "delete")
+UNCOUNTED = ("events", "leases")
+"""What the goals leave out of a controller's writes."""
+_SAMPLE = re.compile(r"^(\w+)(?:\{.*\})? (\S+)$", re.MULTILINE)
+
+Requests: TypeAlias = Counter[tuple[str, str]]
+"""How often each verb was asked of each resource."""
+
+
+@dataclass(slots=True)
+class Process:
+    """The controller, seen from outside."""
+
+    process: asyncio.subprocess.Process
+    port: int
+
+    def cpu_seconds(self) -> float:
+        """Return what it has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory_mib(self) -> float:
+        """Return its resident memory."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    async def metrics(self) -> Mapping[str, float]:
+        """Return what it tells of itself, summed over labels; nothing while it does not listen yet."""
+        url = f"http://127.0.0.1:{self.port}/metrics"
+
+        def fetch() -> str:
+            with suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:
+                return str(answer.read().decode())
+            return ""
+
+        sums: Counter[str] = Counter()
+        for name, value in _SAMPLE.findall(await asyncio.to_thread(fetch)):
+            sums[name] += float(value)  # type: ignore[assignment]
+        return sums
+
+    async def rest(self, *, looks: int) -> Mapping[str, float]:
+        """Wait until it has looked at this many objects and none waits; return its metrics."""
+        while True:
+            now = await self.metrics()
+            if now.get("rollouts_reconciles_total", 0) >= looks and now.get("workqueue_depth", 1) == 0:
+                return now
+            await asyncio.sleep(0.05)
+
+
+@dataclass(slots=True)
+class Audit:
+    """The requests of the controller, as the API server counts them: the embedded one by user, a real one in its audit log."""
+
+    cluster: Cluster
+    _seen: int = 0
+
+    def take(self) -> Requests:
+        """Return what was asked since the last call."""
+        return self._counted() if self.cluster.record.control_plane == ControlPlane.EMBEDDED.value else self._logged()
+
+    def _counted(self) -> Requests:
+        url = f"{self.cluster.record.server}/debug/requests"
+        token = load(str(self.cluster.kubeconfig)).token or ""
+        found: Requests = Counter()
+        for method in ("GET", "DELETE"):
+            request = urllib.request.Request(url, method=method, headers={"authorization": f"Bearer {token}"})
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                rows = json.load(answer).get("requests") or ()
+            found.update({(row["verb"], row["resource"]): row["count"] for row in rows if row["user"] == CONTROLLER})
+        return found
+
+    def _logged(self) -> Requests:
+        found: Requests = Counter()
+        with (self.cluster.state.path / "logs" / "audit.log").open() as file:
+            file.seek(self._seen)
+            for line in iter(file.readline, ""):
+                if not line.endswith("\n"):
+                    break
+                self._seen += len(line.encode())
+                entry = json.loads(line)
+                if entry["stage"] == "ResponseComplete" and entry["user"]["username"] == CONTROLLER:
+                    found[entry["verb"], resource_of(entry["requestURI"].partition("?")[0])[0]] += 1
+        return found
+
+
+@dataclass(slots=True)
+class Stage:
+    """A cluster, what a person sees of it, and the controller."""
+
+    cluster: Cluster
+    client: Client
+    rollouts: Informer
+    sets: Informer
+    audit: Audit
+    _waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = field(default_factory=list)
+    _looking: bool = False
+
+    @property
+    def real(self) -> bool:
+        """Whether the API server is a real one."""
+        return self.cluster.record.control_plane == ControlPlane.REAL.value
+
+    @asynccontextmanager
+    async def controller(self, *arguments: str) -> AsyncIterator[Process]:
+        """Run the controller, as people do, while the block lasts."""
+        [port] = choose_ports([0])
+        pages = ("--healthzPort", str(port), "--metricsPort", str(port), "--metrics-address", "127.0.0.1")
+        kubeconfig = str(self.cluster.state.path / f"{CONTROLLER}.kubeconfig")
+        command = (sys.executable, "-m", "rollouts.app", "--kubeconfig", kubeconfig, "--loglevel", "warn")
+        listening = (*pages, "--healthz-address", "127.0.0.1", *arguments)
+        process = await asyncio.create_subprocess_exec(*command, *listening)
+        try:
+            yield Process(process, port)
+        finally:
+            with suppress(ProcessLookupError):
+                process.terminate()
+            await process.wait()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until the informers show that something is the case."""
+        if not condition():
+            future = asyncio.get_running_loop().create_future()
+            self._waiting.append((condition, future))
+            await future
+
+    async def ship(self, name: str, image: str) -> None:
+        """Change the image of a Rollout."""
+        template = {"spec": {"containers": [{"name": "shop", "image": image}]}}
+        await self.client.patch(ObjectRef(ROLLOUT, "default", name), {"spec": {"template": template}})
+
+    def is_healthy(self, name: str, image: str) -> bool:
+        """Tell whether a Rollout runs an image alone, as far as the watch says."""
+        found = self.rollouts.store.get("default", name)
+        status = (found or {}).get("status") or {}
+        if found is None or status.get("phase") != "Healthy" or image_of(found) != image:
+            return False
+        return str(status.get("observedGeneration")) == str(found["metadata"]["generation"])
+
+    async def healthy(self, names: Iterable[str], image: str) -> None:
+        """Wait until Rollouts run an image alone."""
+        left = set(names)
+
+        def done() -> bool:
+            left.difference_update([name for name in left if self.is_healthy(name, image)])
+            return not left
+
+        await self.until(done)
+
+    def changed(self, _old: Object | None, _new: Object | None) -> None:
+        """Look whether what somebody waits for has come; once per turn of the loop, however many events it brings."""
+        if self._waiting and not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_later(0.01, self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        waiting, self._waiting = self._waiting, []
+        for condition, future in waiting:
+            if future.done():
+                continue
+            if condition():
+                future.set_result(None)
+            else:
+                self._waiting.append((condition, future))
+
+
+@contextmanager
+def _sandbox(control_plane: ControlPlane) -> Iterator[Cluster]:
+    audit = control_plane is ControlPlane.REAL
+    options = Options(control_plane=control_plane, audit_log=audit, prometheus="none", played_pods=READY_AFTER_SECONDS)
+    with sandbox_cluster(options) as cluster:
+        yield cluster
+
+
+@asynccontextmanager
+async def staged(control_plane: ControlPlane) -> AsyncIterator[Stage]:
+    """Run a cluster while the block lasts."""
+    with _sandbox(control_plane) as cluster:
+        clock = SystemClock()
+        client = Client(connect(load(str(cluster.kubeconfig))), clock=clock)
+        informers = {kind: Informer(client, kind, clock=clock) for kind in (ROLLOUT, REPLICA_SET)}
+        stage = Stage(cluster, client, informers[ROLLOUT], informers[REPLICA_SET], Audit(cluster))
+        for informer in informers.values():
+            informer.on_change(stage.changed)
+        tasks = [asyncio.create_task(informer.run()) for informer in informers.values()]
+        try:
+            for informer in informers.values():
+                await informer.synced()
+            yield stage
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await client.close()
+
+
+async def create_all(client: Client, kind: Kind, bodies: Iterable[Object], *, together: int = 32) -> None:
+    """Create many objects, some at a time."""
+    waiting = iter(bodies)
+
+    async def work() -> None:
+        for body in waiting:
+            await client.create(kind, body)
+
+    await asyncio.gather(*(work() for _ in range(together)))
+
+
+def rollout(name: str, steps: Iterable[Mapping[str, Any]], *, replicas: int = 5, canary: Mapping[str, Any] = {}) -> dict[str, Any]:
+    """Return a Rollout of the image `shop:1`."""
+    return {
+        "apiVersion": ROLLOUT.api_version,
+        "kind": ROLLOUT.name,
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {"containers": [{"name": "shop", "image": "shop:1"}]},
+            },
+            "strategy": {"canary": {"steps": list(steps), **canary}},
+        },
+    }
+
+
+def image_of(obj: Object) -> str:
+    """Return the image that a Rollout or a ReplicaSet runs."""
+    return str(obj["spec"]["template"]["spec"]["containers"][0]["image"])
+
+
+def owner_of(obj: Object) -> str:
+    """Return the name of the controlling owner, or nothing."""
+    return str((controller_of(obj) or {}).get("name") or "")
+
+
+def writes_of(requests: Requests) -> Requests:
+    """Return the writes that count."""
+    counted = {(verb, what): count for (verb, what), count in requests.items() if what.partition("/")[0] not in UNCOUNTED}
+    return Counter({(verb, what): count for (verb, what), count in counted.items() if verb in WRITES})
+
+
+def told(requests: Requests) -> str:
+    """Return requests as text."""
+    return ", ".join(f"{count} {verb} {what}" for (verb, what), count in sorted(requests.items()))
