@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from bench.stage import Process, Stage, create_all, image_of, owner_of, rollout, staged, told, writes_of
+from bench.stage import Process, Stage, create_all, each, image_of, owner_of, rollout, staged, told, writes_of
 from kube.kinds import INGRESS, ROLLOUT, SERVICE, ObjectRef
 from kube.objects import Object
 from sandbox.cluster import ControlPlane
@@ -24,6 +24,8 @@ PAUSE: Mapping[str, Any] = {"pause": {"duration": 1}}
 WITH_PAUSES: Steps = [WEIGHTS[0], PAUSE, WEIGHTS[1], WEIGHTS[2], PAUSE, WEIGHTS[3]]
 NGINX = {"stableService": "shop", "canaryService": "shop-canary", "trafficRouting": {"nginx": {"stableIngress": "web"}}}
 SETTLED_SECONDS = 1.5
+TOGETHER = 20
+"""Edits under way at the same time."""
 
 
 async def one_update(stage: Stage, process: Process, title: str, steps: Steps, canary: Mapping[str, Any] = {}) -> str:
@@ -47,8 +49,8 @@ async def one_update(stage: Stage, process: Process, title: str, steps: Steps, c
 
 
 async def edited(stage: Stage, names: Sequence[str], image: str) -> list[float]:
-    """Change the image of Rollouts, all at once; return the seconds from each edit to its new ReplicaSet, as a watch sees it."""
-    sent: dict[str, float] = {}
+    """Change the image of Rollouts, all at once; return the seconds from each answer to the new ReplicaSet, as a watch sees it."""
+    answered: dict[str, float] = {}
     seen: dict[str, float] = {}
 
     def appeared(old: Object | None, new: Object | None) -> None:
@@ -58,36 +60,44 @@ async def edited(stage: Stage, names: Sequence[str], image: str) -> list[float]:
     stage.sets.on_change(appeared)
 
     async def edit(name: str) -> None:
-        sent[name] = time.perf_counter()
         await stage.ship(name, image)
+        answered[name] = time.perf_counter()
 
-    await asyncio.gather(*(edit(name) for name in names))
+    await each(names, edit, together=TOGETHER)
     await stage.until(lambda: seen.keys() >= set(names))
-    return sorted(seen[name] - sent[name] for name in names)
+    return sorted(seen[name] - answered[name] for name in names)
 
 
-async def many_at_once(stage: Stage, process: Process, count: int) -> list[str]:
-    """Edit many Rollouts at once; return rows about reaction and end."""
+async def many_at_once(stage: Stage, process: Process, count: int, replicas: int) -> None:
+    """Edit many Rollouts at once; print rows about reaction and end."""
     names = [f"many-{number}" for number in range(count)]
-    await create_all(stage.client, ROLLOUT, (rollout(name, WEIGHTS) for name in names))
+    await create_all(stage.client, ROLLOUT, (rollout(name, WEIGHTS, replicas=replicas) for name in names))
     await stage.healthy(names, "shop:1")
     await asyncio.sleep(SETTLED_SECONDS)
-    stage.audit.take()
-    cpu, began = process.cpu_seconds(), time.perf_counter()
+    written = (await process.metrics())["rollouts_writes_total"]
+    cpu, others, began = process.cpu_seconds(), stage.others(), time.perf_counter()
     reactions = await edited(stage, names, "shop:2")
+    last = time.perf_counter() - began
     await stage.healthy(names, "shop:2")
     seconds = time.perf_counter() - began
-    used, writes = (process.cpu_seconds() - cpu) / count, writes_of(stage.audit.take()).total() / count
-    return [
-        f"{f'{count} edited at once: all done':34} {seconds:6.1f} s   ({used:.3f} CPU s and {writes:.1f} writes each)",
-        f"{'  reaction, median / p95':34} {statistics.median(reactions):6.2f} s / {reactions[int(count * 0.95)]:.2f} s",
-        f"{'  memory of the controller':34} {process.memory_mib():6.0f} MiB",
-    ]
+    used = process.cpu_seconds() - cpu
+    shares = ", ".join(f"{name} {spent / 1000:.1f}" for name, spent in (stage.others() - others).most_common(5))
+    writes = ((await process.metrics())["rollouts_writes_total"] - written) / count
+    late = reactions[int(count * 0.95)]
+    for what, value in (
+        (f"{count} edited at once, {replicas} replicas", f"all done in {seconds:.1f} s ({used:.1f} CPU s; {shares})"),
+        (
+            "  reaction, median / p95",
+            f"{statistics.median(reactions):.2f} s / {late:.2f} s; the last {last:.2f} s after the first edit",
+        ),
+        ("  controller", f"{process.memory_mib():.0f} MiB, {used / count:.3f} CPU s and {writes:.1f} writes each"),
+    ):
+        print(f"{what:34} {value}", flush=True)
 
 
-async def bench(control_plane: ControlPlane, count: int) -> None:
+async def bench(control_plane: ControlPlane, count: int, replicas: Sequence[int], arguments: Sequence[str]) -> None:
     """Print every row."""
-    async with staged(control_plane) as stage, stage.controller() as process:
+    async with staged(control_plane) as stage, stage.controller(*arguments) as process:
         await stage.client.create(SERVICE, _service("shop"))
         await stage.client.create(SERVICE, _service("shop-canary"))
         await stage.client.create(INGRESS, _ingress())
@@ -95,8 +105,9 @@ async def bench(control_plane: ControlPlane, count: int) -> None:
         print(await one_update(stage, process, "and two pauses", WITH_PAUSES), flush=True)
         print(await one_update(stage, process, "four weights, by NGINX", WEIGHTS, NGINX), flush=True)
         print(f"{'memory with one Rollout':34} {process.memory_mib():6.0f} MiB", flush=True)
-        for row in await many_at_once(stage, process, count) if count else ():
-            print(row)
+    for size in replicas if count else ():
+        async with staged(control_plane, audited=False) as stage, stage.controller(*arguments) as process:
+            await many_at_once(stage, process, count, size)
 
 
 def _service(name: str) -> dict[str, Any]:
@@ -124,8 +135,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--control-plane", choices=[one.value for one in ControlPlane], default=ControlPlane.EMBEDDED.value)
     parser.add_argument("--many", type=int, default=200, help="Rollouts edited at once; 0 leaves that out")
+    parser.add_argument("--replicas", type=int, nargs="*", default=[1, 5], help="of each of these")
+    parser.add_argument("arguments", nargs="*", help="for the controller, after --")
     arguments = parser.parse_args()
-    asyncio.run(bench(ControlPlane(arguments.control_plane), arguments.many))
+    asyncio.run(bench(ControlPlane(arguments.control_plane), arguments.many, arguments.replicas, arguments.arguments))
 
 
 if __name__ == "__main__":

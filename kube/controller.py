@@ -216,7 +216,7 @@ class Controller:
         plan = self._reconcile(key, self._effects.observations(key, uid), self._clock.now())
         if plan is None:
             return
-        outcome = await self._executor.execute(root, plan, kind=self._root)
+        outcome = await self._executor.execute(root, plan, kind=self._root, gives_way=self._others_are_urgent)
         if outcome.settled:
             self._effects.consume(key, plan.consumed)
         waits = [
@@ -227,6 +227,10 @@ class Controller:
         soonest = min((wait for wait in waits if wait is not None), default=None)
         if soonest is not None:
             self.queue.add_after(key, soonest)
+
+    def _others_are_urgent(self) -> bool:
+        """The first writes of a plan are what somebody waits for; the rest may wait for the first writes of others."""
+        return self.queue.has(Priority.URGENT)
 
     def _forget(self, ref: ObjectRef) -> None:
         """The object is gone, or another one has its name by now."""

@@ -100,8 +100,14 @@ class Executor:
         self.writes = 0
         self.conflicts = 0
 
-    async def execute(self, root: Object, plan: Plan, *, kind: Kind) -> Outcome:
+    async def execute(self, root: Object, plan: Plan, *, kind: Kind, gives_way: Callable[[], bool] = lambda: False) -> Outcome:
         """Carry out a plan for its root object.
+
+        Args:
+            root: the object as it was when the plan was made.
+            plan: what to do.
+            kind: of the root object.
+            gives_way: asked after each stage of writes; True leaves the rest to another plan, as soon as there is time.
 
         Raises:
             PlanOutdated: the cluster has changed; make another plan soon.
@@ -112,6 +118,9 @@ class Executor:
         try:
             for stage in plan.stages:
                 await self._stage(run, stage)
+                if gives_way():
+                    run.outcome.settled, run.outcome.look_again_seconds = False, 0.0
+                    return run.outcome
             if plan.status is not None:
                 await self._status(run, plan)
         except (Conflict, NotFound) as error:

@@ -131,6 +131,10 @@ class WorkQueue(Generic[K]):
         """How many keys wait for a worker now."""
         return sum(map(len, self._waiting.values()))
 
+    def has(self, priority: Priority) -> bool:
+        """Tell whether a key of this priority waits for a worker now."""
+        return bool(self._waiting[priority])
+
     @property
     def delayed(self) -> int:
         """How many keys wait for their time."""

@@ -25,6 +25,8 @@ class Order(Enum):
 
     BACK = "take traffic back"
     REVISION = "name the revision"
+    NOTE = "note the revision"
+    """On the Rollout, for people: they wait for the ReplicaSet, not for this."""
     SERVICE = "switch services"
     ROUTE = "move traffic"
     ANALYSIS = "run analyses"

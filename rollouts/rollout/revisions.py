@@ -88,8 +88,8 @@ def _number(draft: Draft) -> None:
         draft.patch_replica_set(Order.REVISION, draft.new, {"metadata": {"annotations": annotations}})
     if revision_of(draft.rollout) != draft.revision:
         patch = {"metadata": {"annotations": {REVISION: str(draft.revision)}}}
-        draft.write(Order.REVISION, Patch(ref=draft.ref, patch=patch))
-        draft.event("RolloutUpdated", f"Rollout updated to revision {draft.revision}", after=Order.REVISION)
+        draft.write(Order.NOTE, Patch(ref=draft.ref, patch=patch))
+        draft.event("RolloutUpdated", f"Rollout updated to revision {draft.revision}", after=Order.NOTE)
 
 
 def keep_spec_in_step(draft: Draft) -> None:

@@ -80,7 +80,7 @@ async def _run(supervisor: Supervisor, *, attached: bool) -> None:
 
 def _supervisor(state: StateFolder, options: Options, places: Places) -> Supervisor:
     """Write the files that the parts read, and put the supervisor of the parts together."""
-    prometheus = find_prometheus(options.prometheus)
+    prometheus = find_prometheus(options.prometheus) if options.played_pods is None else None
     begin = begin_real if places.real else begin_embedded
     beginning = begin(state, options, places, prometheus=prometheus)
     write_kubeconfigs(places, with_prometheus=prometheus is not None)
@@ -95,15 +95,16 @@ def _supervisor(state: StateFolder, options: Options, places: Places) -> Supervi
 def _record(options: Options, places: Places, *, with_prometheus: bool) -> Record:
     own = Identity.of(os.getpid())
     assert own is not None, "this process runs"
+    answers = options.played_pods is None
     return Record(
         supervisor=own,
         ready=False,
         control_plane=options.control_plane.value,
         server=places.server,
-        ingress=places.ingress,
-        name_proxy=places.name_proxy,
+        ingress=places.ingress if answers else "",
+        name_proxy=places.name_proxy if answers else "",
         prometheus=places.prometheus if with_prometheus else "",
-        environment=cluster_names(places),
+        environment=cluster_names(places) if answers else {},
     )
 
 

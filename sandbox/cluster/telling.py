@@ -88,15 +88,15 @@ def status_text(folder: StateFolder, record: Record, parts: list[Shown]) -> str:
 
 
 def status_data(folder: StateFolder, record: Record, parts: list[Shown]) -> Mapping[str, Any]:
-    """Return the same for scripts. Addresses are URLs; that of Prometheus is null without one."""
+    """Return the same for scripts. Addresses are URLs; those of what does not run are null."""
     return {
         "state": str(folder.path),
         "kubeconfig": str(folder.kubeconfig),
         "logs": str(folder.path / "logs"),
         "controlPlane": record.control_plane,
         "server": record.server,
-        "gateway": f"http://{record.ingress}",
-        "nameProxy": record.name_proxy,
+        "gateway": f"http://{record.ingress}" if record.ingress else None,
+        "nameProxy": record.name_proxy or None,
         "prometheus": record.prometheus or None,
         "ready": all(part.ready for part in parts),
         "parts": [_part_data(part) for part in parts],
@@ -123,14 +123,17 @@ def _row(part: Shown) -> tuple[str, ...]:
 
 
 def _places(folder: StateFolder, record: Record) -> Iterator[str]:
-    rows = (
-        ("API server", record.server),
+    around = (
         ("gateway", f"http://{record.ingress}  (Ingresses and Istio Gateways: curl -H 'Host: HOST' http://{record.ingress}/)"),
         ("names", f"{record.name_proxy}  (Services: curl -x {record.name_proxy} http://NAME.NAMESPACE/)"),
         ("Prometheus", f"{record.prometheus}  (open it in a browser)" if record.prometheus else NO_PROMETHEUS),
-        ("logs", str(folder.path / "logs")),
     )
-    for name, text in rows:
+    played = (("pods", "played: ready when they are said to be, and nothing answers (--played-pods)"),)
+    for name, text in (
+        ("API server", record.server),
+        *(around if record.ingress else played),
+        ("logs", str(folder.path / "logs")),
+    ):
         yield f"  {name:<11} {text}"
     yield ""
     yield f"export KUBECONFIG={folder.kubeconfig}"

@@ -48,7 +48,8 @@ class Options:
     allow_images: tuple[str, ...] = ()
     """Patterns of image names, beside those the sandbox knows, that run an HTTP echo."""
     played_pods: float | None = None
-    """Seconds after which pods are said to be ready; with this no pod is a process, and thousands of them are cheap."""
+    """Seconds after which pods are said to be ready; with this no pod is a process, and thousands of them are cheap.
+    There is no gateway then, since nothing answers."""
     with_controller: bool = False
     controller_arguments: tuple[str, ...] = ()
 
@@ -170,7 +171,7 @@ def parts_around(options: Options, places: Places, *, prometheus: Path | None, w
     """
     stage = Stage.PRODUCT if places.real else Stage.CLUSTER
     node, gateway = _node(options, places, workloads=workloads), _gateway(places, prometheus)
-    found = [replace(node, stage=stage), replace(gateway, stage=stage)]
+    found = [replace(node, stage=stage), *([replace(gateway, stage=stage)] if options.played_pods is None else [])]
     if options.with_controller:
         found.append(controller(places, arguments=options.controller_arguments))
     return tuple(found)

@@ -42,9 +42,11 @@ def target_of(state: StateFolder, name: str, *, namespace: str, path: str = "/")
 
     Raises:
         NotRunning: no cluster runs here.
-        SandboxError: there is neither an Ingress nor a Service of this name.
+        SandboxError: there is neither an Ingress nor a Service of this name, or no pod answers.
     """
     record = state.running()
+    if not record.ingress:
+        raise SandboxError("the pods of this sandbox are only played, and nobody answers: start it without --played-pods")
     if name.startswith("http://"):
         return Target(url=name, proxy=record.name_proxy)
     with QuickClient(load(str(state.kubeconfig))) as client:

@@ -264,6 +264,28 @@ async def test_what_a_stage_did_is_told_even_if_the_status_is_refused() -> None:
         assert scene.recorded.events == [done]
 
 
+async def test_the_rest_of_a_plan_gives_way_to_what_others_wait_for_and_is_asked_for_again() -> None:
+    async with cluster() as scene:
+        root = await scene.widget()
+        done, late = (Event(about=ref(), reason=reason, message="it is") for reason in ("Done", "Late"))
+        stages = (Stage("first", (child(root),), events=(done,)), Stage("second", (child(root, "late"),)))
+        plan = Plan(stages=stages, status={"phase": "Ready"}, events=(late,))
+        outcome = await scene.executor.execute(root, plan, kind=WIDGET, gives_way=lambda: True)
+        assert (outcome.settled, outcome.look_again_seconds) == (False, 0.0)
+        assert await scene.get("child", CONFIG_MAP)
+        with pytest.raises(NotFound):
+            await scene.get("late", CONFIG_MAP)
+        assert "status" not in await scene.get()
+        assert scene.recorded.events == [done]
+
+
+async def test_a_plan_without_writes_has_nothing_to_give_way_with() -> None:
+    async with cluster() as scene:
+        root = await scene.widget()
+        await scene.executor.execute(root, Plan(status={"phase": "Ready"}), kind=WIDGET, gives_way=lambda: True)
+        assert (await scene.get())["status"] == {"phase": "Ready"}
+
+
 async def test_without_the_lease_nothing_is_written() -> None:
     async with cluster() as scene:
         root = await scene.widget()
