@@ -26,9 +26,12 @@ from kube.informer import Informer
 from kube.kinds import REPLICA_SET, ROLLOUT, Kind, ObjectRef
 from kube.objects import Object, controller_of
 from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
+from sandbox.cluster.account import USER
 from sandbox.cluster.setup import choose_ports
 
 CONTROLLER = "controller"
+USERS = frozenset({CONTROLLER, USER})
+"""As whom the API servers know it."""
 READY_AFTER_SECONDS = 0.1
 WRITES = ("create", "update", "patch", "delete")
 UNCOUNTED = ("events", "leases")
@@ -104,7 +107,7 @@ class Audit:
             request = urllib.request.Request(url, method=method, headers={"authorization": f"Bearer {token}"})
             with urllib.request.urlopen(request, timeout=10) as answer:
                 rows = json.load(answer).get("requests") or ()
-            found.update({(row["verb"], row["resource"]): row["count"] for row in rows if row["user"] == CONTROLLER})
+            found.update({(row["verb"], row["resource"]): row["count"] for row in rows if row["user"] in USERS})
         return found
 
     def _logged(self) -> Requests:
@@ -116,7 +119,7 @@ class Audit:
                     break
                 self._seen += len(line.encode())
                 entry = json.loads(line)
-                if entry["stage"] == "ResponseComplete" and entry["user"]["username"] == CONTROLLER:
+                if entry["stage"] == "ResponseComplete" and entry["user"]["username"] in USERS:
                     found[entry["verb"], resource_of(entry["requestURI"].partition("?")[0])[0]] += 1
         return found
 

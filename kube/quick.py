@@ -97,6 +97,10 @@ class QuickClient:
         """Ask for a pod's eviction."""
         self._succeed(requests.evict(ref, uid=uid))
 
+    def token(self, account: ObjectRef, *, seconds: int) -> str:
+        """Return a new token of a ServiceAccount; the server may let it end sooner."""
+        return str(self._object(requests.token(account, seconds=seconds))["status"]["token"])
+
     def read(self, path: str, query: Mapping[str, str] = {}) -> Any:
         """Return the JSON object at any path."""
         return self._object(Request(method="GET", path=path, query=query))

@@ -132,6 +132,12 @@ def evict(ref: ObjectRef, *, uid: str | None) -> Request:
     return _sending("POST", path_of(ref, "eviction"), {}, body, repeatable=False)
 
 
+def token(account: ObjectRef, *, seconds: int) -> Request:
+    """Ask for a token of a ServiceAccount that is good for so long, or for less where the server says so."""
+    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": seconds}}
+    return _sending("POST", path_of(account, "token"), {}, body)
+
+
 def _sending(
     method: str,
     path: str,

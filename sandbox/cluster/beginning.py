@@ -15,6 +15,7 @@ from kube.kinds import CUSTOM_RESOURCE_DEFINITION
 from sandbox.cluster.controlplane import AUDIT_POLICY, real_parts, token_file
 from sandbox.cluster.installing import establish, install
 from sandbox.cluster.permissions import permissions
+from sandbox.cluster.setup import write_controller_kubeconfig
 from sandbox.cluster.state import SandboxError, StateFolder, replace
 from sandbox.cluster.topology import Options, Part, Places, parts_around, parts_of
 from sandbox.controlplane.programs import NoControlPlane, find
@@ -61,13 +62,18 @@ def begin_real(state: StateFolder, options: Options, places: Places, *, promethe
         *real_parts(options, places, programs),
         *parts_around(options, places, prometheus=prometheus, workloads=workloads),
     )
-    return Beginning(parts, partial(_prepare_real, state.kubeconfig, workloads=workloads))
+    return Beginning(parts, partial(_prepare_real, places, workloads=workloads))
 
 
-def _prepare_real(kubeconfig: Path, *, workloads: bool) -> None:
-    """Bring in all kinds and permissions: the controller manager must know the kinds when it starts."""
+def _prepare_real(places: Places, *, workloads: bool) -> None:
+    """Bring in all kinds and permissions: the controller manager must know the kinds when it starts. The controller has what is
+    shipped for it, and nothing else."""
     from sandbox.apiserver.assets.third_party import third_party_definitions
+    from sandbox.cluster.account import account_token, shipped_rights
 
+    kubeconfig = places.kubeconfig("admin")
     definitions = [*custom_resource_definitions(), *third_party_definitions()]
-    install(kubeconfig, [*((CUSTOM_RESOURCE_DEFINITION, one) for one in definitions), *permissions(workloads=workloads)])
+    kinds = [(CUSTOM_RESOURCE_DEFINITION, one) for one in definitions]
+    install(kubeconfig, [*kinds, *permissions(workloads=workloads), *shipped_rights()])
+    write_controller_kubeconfig(places, account_token(kubeconfig))
     establish(kubeconfig, definitions)

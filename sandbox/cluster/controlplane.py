@@ -13,12 +13,11 @@ from sandbox.controlplane.programs import Programs
 MANAGER = "controller-manager"
 USERS: Mapping[str, tuple[str, str]] = {
     "admin": ("admin", "system:masters"),
-    "controller": ("controller", ""),
     "gateway": ("gateway", ""),
     "node": ("node", ""),
     MANAGER: ("system:kube-controller-manager", ""),
 }
-"""Who each token is, and in which group: the administrator alone is above all rules."""
+"""Who each token is, and in which group: the administrator alone is above all rules. The controller has a ServiceAccount."""
 UNUSED = (
     *("node-lifecycle-controller", "node-ipam-controller", "node-route-controller", "cloud-node-lifecycle-controller"),
     *("persistentvolume-attach-detach-controller", "persistentvolume-binder-controller", "persistentvolume-expander-controller"),

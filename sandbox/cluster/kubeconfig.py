@@ -17,9 +17,15 @@ STATE, NAME_PROXY, PROMETHEUS = "sandbox-state", "name-proxy", "prometheus"
 
 
 def kubeconfig(
-    *, server: str, user: str, token: str, extension: Mapping[str, str] | None = None, authority: bytes | None = None
+    *,
+    server: str,
+    user: str,
+    token: str,
+    namespace: str = "default",
+    extension: Mapping[str, str] | None = None,
+    authority: bytes | None = None,
 ) -> str:
-    """Return a kubeconfig (JSON, which is YAML) whose current context is this user in namespace `default`.
+    """Return a kubeconfig (JSON, which is YAML) whose current context is this user in this namespace.
 
     Without TLS the token is in the server's address as well: kubectl sends none of its own then. The `extension` goes with
     the cluster, also through `kubectl config view --flatten` and merged files. `authority` is the certificate (PEM) that the
@@ -36,7 +42,7 @@ def kubeconfig(
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": CONTEXT,
-        "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": user, "namespace": "default"}}],
+        "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": user, "namespace": namespace}}],
         "clusters": [{"name": CONTEXT, "cluster": cluster}],
         "users": [{"name": user, "user": {"token": token}}],
     }

@@ -1,6 +1,6 @@
 """What each component of a sandbox may do on a real API server, as ClusterRoles and their bindings.
 
-Pure data. Must not: grant anything that its component does not use.
+Pure data. Must not: grant anything that its component does not use, or say what the controller may: its manifests do (account.py).
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ Rule: TypeAlias = tuple[str, str, str]
 
 CLUSTER_ROLE = Kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", namespaced=False)
 CLUSTER_ROLE_BINDING = Kind("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False)
+ROLE = Kind("rbac.authorization.k8s.io", "v1", "Role", "roles")
+ROLE_BINDING = Kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings")
 PREFIX = "sandbox:"
 READ = "get list watch"
 _EVENTS: tuple[Rule, ...] = (("core events.k8s.io", "events", "create patch"),)
@@ -40,21 +42,6 @@ ROLES: Mapping[str, Sequence[Rule]] = {
         ("networking.k8s.io", "ingresses/status", "patch"),
         ("networking.istio.io", "virtualservices destinationrules gateways", READ),
         ("apiextensions.k8s.io", "customresourcedefinitions", READ),
-    ),
-    "controller": (
-        ("argoproj.io", "*", "*"),
-        ("apps", "replicasets deployments", f"{READ} create update patch delete"),
-        ("apps", "deployments/scale replicasets/scale", "get update patch"),
-        ("core", "pods", f"{READ} patch delete"),
-        ("core", "pods/eviction", "create"),
-        ("core", "services", f"{READ} create patch update delete"),
-        ("core", "secrets configmaps podtemplates", READ),
-        ("batch", "jobs", f"{READ} create update patch delete"),
-        ("networking.k8s.io", "ingresses", f"{READ} create update patch delete"),
-        ("networking.istio.io", "virtualservices destinationrules", f"{READ} create update patch delete"),
-        ("gateway.networking.k8s.io", "*", f"{READ} update patch"),
-        ("coordination.k8s.io", "leases", f"{READ} create update patch delete"),
-        *_EVENTS,
     ),
 }
 WORKLOADS: Sequence[Rule] = (("*", "*", f"{READ} create update patch delete"),)

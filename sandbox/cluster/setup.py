@@ -77,6 +77,15 @@ def write_kubeconfigs(places: Places, *, with_prometheus: bool) -> None:
         replace(places.kubeconfig(user), text)
 
 
+def write_controller_kubeconfig(places: Places, token: str) -> None:
+    """Write that of the controller on a real API server, which alone can give its account a token; the lease is in its namespace."""
+    from sandbox.cluster.account import ACCOUNT, HOME  # reads YAML, which the embedded API server need not wait for
+
+    authority = places.authority.read_bytes() if places.authority else None
+    text = kubeconfig(server=places.server, user=ACCOUNT, token=token, namespace=HOME, authority=authority)
+    replace(places.kubeconfig("controller"), text)
+
+
 def find_prometheus(wanted: str | None) -> Path | None:
     """Return the binary: the one asked for, the one on PATH, or the one unpacked into `.tools`; None without one.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from kube.config import load
 from kube.errors import Forbidden, Invalid
@@ -18,13 +19,14 @@ from kube.kinds import CUSTOM_RESOURCE_DEFINITION, ENDPOINT_SLICE, POD, REPLICA_
 from kube.objects import Object, name_of
 from kube.quick import QuickClient
 from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
+from sandbox.cluster.account import HOME, SHIPPED, USER
 from sandbox.cluster.controlplane import MANAGER
+from sandbox.cluster.permissions import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING
 from sandbox.cluster.running import until
 from sandbox.controlplane.programs import KUBERNETES, VARIABLE, Programs
 
-COMPONENTS = {"controller", "gateway", "node"}
+COMPONENTS = {USER, "gateway", "node"}
 TRIED = "tried-by-a-test"
-CLUSTER_ROLE = Kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", namespaced=False)
 TEMPLATE: dict[str, Any] = {
     "metadata": {"labels": {"app": "shop"}},
     "spec": {"containers": [{"name": "shop", "image": "shop:1", "ports": [{"containerPort": 8080}]}]},
@@ -49,6 +51,10 @@ def admin(real_cluster: Cluster) -> Iterator[QuickClient]:
 
 def as_user(cluster: Cluster, user: str) -> QuickClient:
     return QuickClient(load(str(cluster.state.path / f"{user}.kubeconfig")), field_manager=TRIED)
+
+
+def known_as(user: str) -> str:
+    return USER if user == "controller" else user
 
 
 def a_rollout(name: str) -> Object:
@@ -86,6 +92,7 @@ def test_it_says_which_kubernetes_it_is(admin: QuickClient) -> None:
     [
         pytest.param("controller", CUSTOM_RESOURCE_DEFINITION, id="the controller makes no definitions"),
         pytest.param("controller", CLUSTER_ROLE, id="the controller grants nothing"),
+        pytest.param("controller", POD, id="the controller makes no pods"),
         pytest.param("gateway", SECRET, id="the gateway makes no Secrets"),
         pytest.param("gateway", POD, id="the gateway makes no pods"),
         pytest.param("node", POD, id="the node makes no pods"),
@@ -94,8 +101,19 @@ def test_it_says_which_kubernetes_it_is(admin: QuickClient) -> None:
 )
 def test_a_component_may_do_no_more_than_it_must(real_cluster: Cluster, user: str, kind: Kind) -> None:
     body = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": {"name": "odd", "namespace": "default"}}
-    with as_user(real_cluster, user) as client, pytest.raises(Forbidden, match=f'User "{user}" cannot create'):
+    with as_user(real_cluster, user) as client, pytest.raises(Forbidden, match=f'User "{known_as(user)}" cannot create'):
         client.create(kind, body)
+
+
+def test_the_controller_is_the_shipped_account_with_exactly_the_shipped_rights(admin: QuickClient) -> None:
+    for kind, file in ((CLUSTER_ROLE, "cluster/role.yaml"), (ROLE, "leases/role.yaml")):
+        shipped = yaml.safe_load((SHIPPED / "rbac" / file).read_text())
+        [found] = [one for one in admin.list(kind).items if name_of(one) == name_of(shipped)]
+        assert found["rules"] == shipped["rules"]
+        assert found["metadata"].get("namespace", HOME) == HOME
+    bindings = [*admin.list(CLUSTER_ROLE_BINDING).items, *admin.list(ROLE_BINDING).items]
+    ours = [one for one in bindings for subject in one.get("subjects") or () if subject.get("namespace") == HOME]
+    assert sorted(one["roleRef"]["name"] for one in ours) == ["rollouts-controller", "rollouts-leader-election"]
 
 
 def test_nobody_was_refused_what_it_needs(real_cluster: Cluster, admin: QuickClient) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import yaml
-from install_account import HOME, controller, installed, refusals
+from install_account import controller, installed, refusals
 from sandbox_shop import quickstart
 from sandbox_terminal import Tool, eventually
 
 from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
+from sandbox.cluster.account import HOME
 from sandbox.controlplane.programs import Programs
 
 pytestmark = pytest.mark.long
@@ -58,7 +59,7 @@ def serving(sandbox: Cluster, kubectl: Tool, folder: Path) -> Iterator[Path]:
     place = f'[{{"op": "replace", "path": "/webhooks/0/clientConfig/service/port", "value": {port}}}]'
     kubectl("patch", "validatingwebhookconfiguration", NAME, "--type=json", "-p", place)
     arguments = ("--admission", "--admission-address", "127.0.0.1", "--admission-port", str(port))
-    with controller(sandbox, kubectl, folder, *arguments) as log:
+    with controller(sandbox, folder, *arguments) as log:
         eventually(lambda: refused(kubectl, shop(**WRONG)), what="the webhook answers")
         yield log
 
@@ -150,7 +151,7 @@ def test_when_the_port_is_taken_the_controller_works_all_the_same(sandbox: Clust
     installed(kubectl, "cluster-webhook")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         arguments = ("--admission", "--admission-address", "127.0.0.1", "--admission-port", str(taken.getsockname()[1]))
-        with controller(sandbox, kubectl, tmp_path, *arguments) as log:
+        with controller(sandbox, tmp_path, *arguments) as log:
             eventually(lambda: "the webhook cannot be served" in log.read_text(), what="it is told")
             assert apply(kubectl, shop(name="free"))[0] == 0
             path = "jsonpath={.status.observedGeneration}"

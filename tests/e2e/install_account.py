@@ -1,4 +1,4 @@
-"""The shipped manifests on a sandbox, and the controller as a process under the shipped account."""
+"""The shipped manifests on a sandbox, the controller as a process under the shipped account, and what it was refused."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import yaml
 from sandbox_terminal import Tool, eventually
 
 from sandbox.cluster import Cluster
+from sandbox.cluster.account import ACCOUNT, HOME, USER
 from sandbox.cluster.topology import NO_PROXY, SHORT_LEASE
 
 ROOT = Path(__file__).parents[2]
-HOME, ACCOUNT = "argo-rollouts", "rollouts-controller"
 
 
 def installed(kubectl: Tool, overlay: str) -> None:
@@ -29,26 +27,14 @@ def installed(kubectl: Tool, overlay: str) -> None:
     kubectl("scale", "deployment", ACCOUNT, "-n", HOME, "--replicas=0")
 
 
-def kubeconfig_of_account(kubectl: Tool, sandbox: Cluster, folder: Path) -> Path:
-    """Write a kubeconfig with a token of the shipped account, as a pod has."""
-    config: dict[str, Any] = yaml.safe_load(sandbox.kubeconfig.read_text())
-    token = kubectl("create", "token", ACCOUNT, "-n", HOME).strip()
-    config["users"] = [{"name": ACCOUNT, "user": {"token": token}}]
-    config["contexts"] = [{"name": HOME, "context": {"cluster": config["clusters"][0]["name"], "user": ACCOUNT, "namespace": HOME}}]
-    config["current-context"] = HOME
-    path = folder / "account.kubeconfig"
-    path.write_text(yaml.safe_dump(config))
-    return path
-
-
 @contextmanager
-def controller(sandbox: Cluster, kubectl: Tool, folder: Path, *arguments: str) -> Iterator[Path]:
+def controller(sandbox: Cluster, folder: Path, *arguments: str) -> Iterator[Path]:
     """Run the controller under the account; yields its log when it leads."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     pages = [f"--{page}={port}" for page in ("healthzPort", "metricsPort")]
     pages += [f"--{page}=127.0.0.1" for page in ("healthz-address", "metrics-address")]
-    kubeconfig, log = kubeconfig_of_account(kubectl, sandbox, folder), folder / "controller.log"
+    kubeconfig, log = sandbox.state.path / "controller.kubeconfig", folder / "controller.log"
     names = dict.fromkeys(("http_proxy", "HTTP_PROXY"), sandbox.name_proxy) | {"no_proxy": NO_PROXY, "NO_PROXY": NO_PROXY}
     command = (sys.executable, "-m", "rollouts.app", "--kubeconfig", str(kubeconfig), *pages, *SHORT_LEASE, *arguments)
     with log.open("wb") as file:
@@ -64,11 +50,10 @@ def controller(sandbox: Cluster, kubectl: Tool, folder: Path, *arguments: str) -
 
 def refusals(sandbox: Cluster) -> list[str]:
     """Return what the API server has refused the account so far, each once."""
-    user = f"system:serviceaccount:{HOME}:{ACCOUNT}"
     found: dict[str, None] = {}
     for line in (sandbox.state.path / "logs" / "audit.log").read_text().splitlines():
         entry = json.loads(line)
-        if entry["user"]["username"] == user and entry.get("responseStatus", {}).get("code") == 403:
+        if entry["user"]["username"] == USER and entry.get("responseStatus", {}).get("code") == 403:
             ref = entry.get("objectRef", {})
             place = "/".join(filter(None, (ref.get("resource"), ref.get("subresource"))))
             found[f"{entry['verb']} {place or entry['requestURI']}"] = None

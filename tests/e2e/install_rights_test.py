@@ -1,8 +1,10 @@
-"""The shipped manifests on a real API server: the controller does its work under the shipped account, with the shipped rights."""
+"""The shipped manifests on a real API server: they are taken without a warning, people get their rights, and Roles are enough.
+
+That the rights of the whole cluster are enough is shown by every other test on a real control plane: there the controller has them.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -10,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from install_account import ACCOUNT, HOME, ROOT, controller, installed, refusals
-from sandbox_shop import answers, deploy, quickstart, users
+from install_account import ROOT, controller, installed, refusals
+from sandbox_shop import deploy, quickstart
 from sandbox_terminal import Tool, eventually
 
 from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
+from sandbox.cluster.account import ACCOUNT, HOME
 from sandbox.controlplane.programs import Programs, cache_folder
 
 pytestmark = pytest.mark.long
 WAIT = "--timeout=50s"
+INSTANCE = "argo-rollouts.argoproj.io/controller-instance-id"
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +47,7 @@ def kubectl(environment: Mapping[str, str], real_programs: Programs) -> Tool:
 @pytest.mark.parametrize("overlay", ["cluster", "cluster-webhook", "namespace", "namespaces"])
 def test_the_manifests_are_applied_without_a_warning(kubectl: Tool, overlay: str) -> None:
     """Unknown fields and violations of the namespace's pod security standard would be warned of."""
-    for name in (HOME, "team-a", "team-b"):
+    for name in ("team-a", "team-b"):
         kubectl("create", "namespace", name) if not exists(kubectl, name) else None
     kubectl("label", "namespace", HOME, "--overwrite", "pod-security.kubernetes.io/warn=restricted")
     text = kubectl("kustomize", str(ROOT / "config/overlays" / overlay))
@@ -55,8 +59,6 @@ def test_the_chart_is_applied_without_a_warning(kubectl: Tool, tmp_path: Path) -
     helm = shutil.which("helm") or shutil.which("helm", path=str(cache_folder() / "helm"))
     if helm is None:
         pytest.skip("helm is not installed")
-    if not exists(kubectl, HOME):
-        kubectl("create", "namespace", HOME)
     kubectl("label", "namespace", HOME, "--overwrite", "pod-security.kubernetes.io/warn=restricted")
     home = {name: str(tmp_path) for name in ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME")}
     chart = Tool((helm, "template", "test", str(ROOT / "charts/rollouts")), {**os.environ, **home})
@@ -91,25 +93,19 @@ def test_people_get_their_rights_from_the_roles_of_the_cluster(kubectl: Tool, ro
     assert can(*words) is allowed
 
 
-@pytest.mark.usefixtures("with_prometheus")
-async def test_a_bad_version_is_taken_back_under_exactly_the_shipped_rights(
-    sandbox: Cluster, kubectl: Tool, rollouts: Tool, namespace: str, tmp_path: Path
+def test_with_an_instance_id_the_controller_leads_with_the_rights_that_the_manual_adds(
+    sandbox: Cluster, kubectl: Tool, namespace: str, tmp_path: Path
 ) -> None:
-    installed(kubectl, "cluster")
     before = refusals(sandbox)
-    with controller(sandbox, kubectl, tmp_path):
-        deploy(kubectl, namespace, quickstart(namespace))
-        async with users(sandbox, namespace) as load:
-            await answers(load, 20)
-            await asyncio.to_thread(rollouts, "set", "image", "shop", "shop=shop:3-bad", "-n", namespace)
-            degraded = "--for=jsonpath={.status.phase}=Degraded"
-            await asyncio.to_thread(kubectl, "wait", "-n", namespace, "rollout/shop", WAIT, degraded)
-            await answers(load, 20)
-            assert set(await answers(load, 200)) == {"1"}
-        rollouts("restart", "shop", "-n", namespace)
-        kubectl("wait", "-n", namespace, "rollout/shop", WAIT, "--for=jsonpath={.status.restartedAt}")
-    assert load.snapshot().lost == 0
-    assert refusals(sandbox) == before == []
+    [manual] = [text for text in blocks(ROOT / "docs/installing.md") if "--instance-id=team-a" in text]
+    manual = manual.replace("- config/", f"- {os.path.relpath(ROOT, tmp_path)}/config/")
+    (tmp_path / "kustomization.yaml").write_text(manual)
+    installed(kubectl, str(tmp_path))
+    assert "--instance-id=team-a" in kubectl("get", "deployment", ACCOUNT, "-n", HOME, "-o", "jsonpath={..args}")
+    with controller(sandbox, tmp_path, "--instance-id=team-a"):
+        deploy(kubectl, namespace, quickstart(namespace, steps=[], analysis=False, labels={INSTANCE: "team-a"}))
+    kubectl("get", "lease", "argo-rollouts-controller-lock-team-a", "-n", HOME)
+    assert refusals(sandbox) == before
 
 
 def test_with_roles_in_two_namespaces_these_are_looked_after_and_no_other(
@@ -117,12 +113,12 @@ def test_with_roles_in_two_namespaces_these_are_looked_after_and_no_other(
 ) -> None:
     kubectl("delete", "clusterrolebinding", ACCOUNT, "--ignore-not-found")
     kubectl("apply", "-k", str(ROOT / "config/crd"), "--server-side", "--force-conflicts")
-    for name in (HOME, "team-a", "team-b", "others"):
+    for name in ("team-a", "team-b", "others"):
         kubectl("create", "namespace", name) if not exists(kubectl, name) else None
     installed(kubectl, "namespaces")
     arguments = ("--namespace=team-a", "--namespace=team-b")
     steps: list[dict[str, Any]] = [{"setWeight": 50}]
-    with controller(sandbox, kubectl, tmp_path, *arguments) as log:
+    with controller(sandbox, tmp_path, *arguments) as log:
         kubectl("apply", "-n", "others", "-f", "-", stdin=quickstart("others", steps=steps, analysis=False))
         for team in ("team-a", "team-b"):
             deploy(kubectl, team, quickstart(team, steps=steps, analysis=False))
@@ -132,6 +128,11 @@ def test_with_roles_in_two_namespaces_these_are_looked_after_and_no_other(
         assert kubectl("get", "rollout", "shop", "-n", "others", "-o", "jsonpath={.status}") == ""
         assert refusals(sandbox) == ["list clusteranalysistemplates"]
         assert log.read_text().count("taken for empty") == 1
+
+
+def blocks(page: Path) -> list[str]:
+    """Return the blocks of code of a page."""
+    return [text.partition("\n")[2] for text in page.read_text().split("```")[1::2]]
 
 
 def exists(kubectl: Tool, namespace: str) -> bool:

@@ -55,6 +55,13 @@ def test_the_controller_tells_its_options(installed: Tool) -> None:
     assert "--leader-elect" in installed("controller", "--help")
 
 
+def test_the_rights_that_a_real_control_plane_gives_the_controller_came_with_it(installed: Tool) -> None:
+    script = "from sandbox.cluster.account import shipped_rights; print([body['metadata']['name'] for _, body in shipped_rights()])"
+    found = Tool((sys.executable, "-c", script), installed.environment, installed.cwd)()
+    account, election = "rollouts-controller", "rollouts-leader-election"
+    assert found.strip() == str(["argo-rollouts", account, account, account, election, election])
+
+
 @pytest.mark.usefixtures("with_prometheus")
 @pytest.mark.parametrize("router", ["nginx", "istio"])
 def test_the_demo_plays_from_the_manifests_that_came_with_it(installed: Tool, router: str, tmp_path: Path) -> None:

@@ -8,10 +8,14 @@ from collections import Counter
 from kube.config import load
 from kube.quick import QuickClient
 from sandbox.cluster import Cluster
+from sandbox.cluster.account import USER
 
 
 def requests_of(cluster: Cluster) -> Counter[tuple[str, str, str]]:
-    """Return the requests so far by user, verb and resource; a real API server tells them in its audit log."""
+    """Return the requests so far by user, verb and resource; a real API server tells them in its audit log.
+
+    The controller is called `controller` on either.
+    """
     if cluster.record.control_plane == "real":
         return _audited(cluster)
     with QuickClient(load(str(cluster.kubeconfig))) as client:
@@ -27,5 +31,6 @@ def _audited(cluster: Cluster) -> Counter[tuple[str, str, str]]:
     for line in (cluster.state.path / "logs" / "audit.log").read_text().splitlines():
         event = json.loads(line)
         if event["stage"] == "ResponseComplete":
-            found[event["user"]["username"], event["verb"], (event.get("objectRef") or {}).get("resource", "")] += 1
+            user = event["user"]["username"]
+            found["controller" if user == USER else user, event["verb"], (event.get("objectRef") or {}).get("resource", "")] += 1
     return found

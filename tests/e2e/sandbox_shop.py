@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,21 @@ from sandbox.load.wire import Target
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart-nginx"
 
 
-def quickstart(namespace: str, *, steps: Sequence[dict[str, Any]] | None = None, analysis: bool = True) -> str:
-    """Return the manifests with host and metric label of the namespace, perhaps with other steps or without the analysis."""
+def quickstart(
+    namespace: str,
+    *,
+    steps: Sequence[dict[str, Any]] | None = None,
+    analysis: bool = True,
+    labels: Mapping[str, str] = {},
+) -> str:
+    """Return the manifests with host and metric label of the namespace, perhaps with other steps, without the analysis, or with
+    labels of the Rollout."""
     documents = [one for file in sorted(QUICKSTART.glob("*.yaml")) for one in yaml.safe_load_all(file.read_text())]
     for one in documents:
         if one["kind"] == "Ingress":
             one["spec"]["rules"][0]["host"] = host_of(namespace)
         if one["kind"] == "Rollout":
+            one["metadata"].setdefault("labels", {}).update(labels)
             canary = one["spec"]["strategy"]["canary"]
             canary["analysis"]["args"][0]["value"] = f"{namespace}-shop-canary-80"
             canary["steps"] = list(steps) if steps is not None else canary["steps"]

@@ -20,7 +20,7 @@ from sandbox.cluster.permissions import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, perm
 from sandbox.cluster.topology import Options, Part, Places, Stage, parts_around
 from sandbox.controlplane.programs import Programs
 
-USERS = ("admin", "controller", "gateway", "node", MANAGER)
+USERS = ("admin", "gateway", "node", MANAGER)
 PLACES = Places(
     folder=Path("/state"),
     networks=Networks(3),
@@ -99,7 +99,6 @@ def test_only_the_administrator_is_in_a_group_above_all_rules() -> None:
     rows = [line.split(",") for line in token_file(PLACES.tokens).splitlines()]
     assert {row[1]: row[3:] for row in rows} == {
         "admin": ['"system:masters"'],
-        "controller": [],
         "gateway": [],
         "node": [],
         "system:kube-controller-manager": [],
@@ -113,7 +112,7 @@ def test_every_component_has_a_role_bound_to_it_alone() -> None:
         body["roleRef"]["name"]: [one["name"] for one in body["subjects"]] for kind, body in granted if kind == CLUSTER_ROLE_BINDING
     }
     assert roles == set(bound)
-    assert bound == {f"sandbox:{user}": [user] for user in ("node", "gateway", "controller")}
+    assert bound == {f"sandbox:{user}": [user] for user in ("node", "gateway")}
 
 
 @pytest.mark.parametrize(
