@@ -78,7 +78,7 @@ def write_kubeconfigs(places: Places, *, with_prometheus: bool) -> None:
 
 
 def write_controller_kubeconfig(places: Places, token: str) -> None:
-    """Write that of the controller on a real API server, which alone can give its account a token; the lease is in its namespace."""
+    """Write that of the controller on a real API server, which alone gives its account tokens; the lease is in its namespace."""
     from sandbox.cluster.account import ACCOUNT, HOME  # reads YAML, which the embedded API server need not wait for
 
     authority = places.authority.read_bytes() if places.authority else None
