@@ -1,13 +1,13 @@
 """The process around the controllers, by kopf: start-up, clean-up, signals, credentials, admission webhooks.
 
-The only module that imports kopf, and only when it runs (that import takes a second). kopf sees no resource of ours but those
-that somebody asks to be let in: it watches nothing, posts nothing, and writes nothing into objects. Must not: know what is being
-managed.
+The only module that imports kopf, and only when it runs (that import takes a second). kopf has no handler for a resource: it
+watches nothing, posts nothing, and writes nothing into objects. Must not: know what is being managed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ MANAGER_STOPS_SECONDS = 20.0
 
 
 WEBHOOK_PATH = "specs"
-"""The URL path of the webhook, and kopf's name of each handler."""
+"""The URL path of the webhook."""
 CERTIFICATE_LOOK_SECONDS = 10.0
 
 
@@ -43,7 +43,7 @@ class Webhook:
     """A validating webhook at `https://host:port/specs`. It is served from when its certificate is there."""
 
     kinds: Sequence[Kind]
-    """Those the cluster has when the process starts are answered for."""
+    """Those that are judged, also when their definition comes later than the process; all else is let in."""
     judge: Judge
     certificate: Callable[[], Awaitable[Path]]
     """Waits for a file with certificate and key, PEM; when it is replaced, the new one is served soon after."""
@@ -87,7 +87,7 @@ async def operate(
     managed = _Managed(stop or asyncio.Event())
     registry, settings = _registry(manage, managed, connection), _settings()
     if webhook is not None:
-        _register_webhook(registry, settings, webhook)
+        settings.admission.server = _server(webhook)
     await kopf.operator(
         registry=registry,
         settings=settings,
@@ -165,17 +165,18 @@ def _registry(manage: Manage, managed: _Managed, connection: Connection) -> kopf
     return registry
 
 
-def _register_webhook(registry: kopf.OperatorRegistry, settings: kopf.OperatorSettings, webhook: Webhook) -> None:
-    """Let kopf answer for the kinds. Its own management of the configuration stays off: ours is shared by several replicas."""
+def _server(webhook: Webhook) -> Callable[[Any], AsyncIterator[Any]]:
+    """Return what serves the webhook for kopf: its server, with its reloading of the certificate, and our answers.
+
+    kopf's own answers would be for the kinds it finds when it starts, would remember each object, and log each refusal as an error.
+    Its management of the configuration stays off too: ours is shared by several replicas.
+    """
     import kopf
 
-    async def check(*, warnings: list[str], param: Any = None, new: Any = None, old: Any = None, **_: Any) -> None:
-        refusal, told = webhook.judge(param, dict(new), dict(old) if old is not None else None)
-        warnings.extend(told)
-        if refusal:
-            raise kopf.AdmissionError(refusal, code=422)
+    async def answer(request: Any, **_: Any) -> Any:
+        return _answered(webhook, request)
 
-    async def serve(respond: Any) -> AsyncIterator[Any]:
+    async def serve(_: Any) -> AsyncIterator[Any]:
         path = await webhook.certificate()
         server = kopf.WebhookServer(
             addr=webhook.host,
@@ -185,34 +186,31 @@ def _register_webhook(registry: kopf.OperatorRegistry, settings: kopf.OperatorSe
             file_check_interval=CERTIFICATE_LOOK_SECONDS,
         )
         try:
-            async for config in server(_forgetful(respond)):
+            async for config in server(answer):
                 yield config
         except OSError as error:
             logger.error("the webhook cannot be served at port %d, so nothing is checked: %s", webhook.port, error)
             await asyncio.Event().wait()
 
-    logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)  # every check is a line there, and every refusal an error
-    settings.admission.server = serve
-    for kind in webhook.kinds:
-        register = kopf.on.validate(
-            kind.group, kind.version, kind.plural, id=WEBHOOK_PATH, param=kind, operations=["CREATE", "UPDATE"], registry=registry
-        )
-        register(check)
+    return serve
 
 
-def _forgetful(respond: Any) -> Any:
-    """Return what answers as `respond` does, and remembers nothing.
-
-    kopf keeps a memory of every object whose change it is asked about, and drops it when it sees the object go; it watches none.
-    Of an object that is to be created it keeps none, so that is what it is told.
-    """
-
-    async def answer(review: Any, **details: Any) -> Any:
-        asked = review.get("request") or {}
-        told = {**review, "request": {**asked, "operation": "CREATE"}} if asked.get("operation") == "UPDATE" else review
-        return await respond(told, **details)
-
-    return answer
+def _answered(webhook: Webhook, review: Any) -> Any:
+    """Answer an AdmissionReview; what nobody judges is let in."""
+    match review:
+        case {"request": {"uid": str(uid), "resource": {"group": group, "version": version, "resource": plural}} as request}:
+            place = (group, version, plural)
+        case _:
+            raise json.JSONDecodeError("no AdmissionReview", "", 0)  # which kopf answers with 400
+    kind = next((one for one in webhook.kinds if (one.group, one.version, one.plural) == place), None)
+    new = request.get("object")
+    refusal, warnings = webhook.judge(kind, new, request.get("oldObject")) if kind and isinstance(new, dict) else ("", ())
+    response: dict[str, Any] = {"uid": uid, "allowed": not refusal}
+    if refusal:
+        response["status"] = {"message": refusal, "code": 422}
+    if warnings:
+        response["warnings"] = list(warnings)
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
 
 
 async def _supervise(manage: Manage, managed: _Managed) -> None:

@@ -138,16 +138,20 @@ class Keeper:
     def _store(self, certificate: Certificate) -> None:
         content = certificate.key + certificate.certificate
         if not self._path.exists() or self._path.read_bytes() != content:
-            new = self.folder / "webhook.pem.new"
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(content)
-            new.rename(self._path)
+            written(self.folder / "webhook.pem.new", content).rename(self._path)
         self._written.set()
 
     def _tell(self, text: str) -> None:
         if text != self._told:
             logger.info("%s", text)
             self._told = text
+
+
+def written(path: Path, content: bytes) -> Path:
+    """Write a file that nobody else may read; return its path."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+    return path
 
 
 def _certificate_of(secret: Object) -> Certificate | None:

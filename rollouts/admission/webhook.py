@@ -21,10 +21,18 @@ from kube.kinds import Kind
 from kube.objects import Object
 from kube.shell import Judge, Webhook
 from rollouts.admission.checks import KINDS, judge
+from rollouts.admission.given import Reader
 from rollouts.admission.keeper import DEFAULT_NAME, Keeper
+from rollouts.admission.rights import require, rights_of_keeper, rights_of_reader
 from rollouts.rollout.gather import Stores
 
 logger = logging.getLogger(__name__)
+
+_GRANT_KEEPING = (
+    "Grant that as config/rbac/webhook does. With Roles only, let somebody else make the certificate and the configuration, "
+    "and name the Secret with --admission-secret (docs/installing.md); or leave --admission out."
+)
+_GRANT_READING = "Grant that in a Role of that namespace, or leave --admission out."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +43,8 @@ class Admission:
     """Of Service, Secret and ValidatingWebhookConfiguration."""
     host: str = "0.0.0.0"
     port: int = 9443
+    secret: str = ""
+    """A Secret whose certificate somebody else looks after, as well as the configuration; empty: both are looked after here."""
 
 
 @asynccontextmanager
@@ -51,18 +61,26 @@ async def admission_webhook(
         stores: what is in the cluster, for warnings; None when not all of it is known.
 
     Raises:
-        InvalidConfig: the library that makes certificates is missing.
+        InvalidConfig: a right is missing, or the library that makes certificates.
     """
     if asked is None:
         yield None
         return
-    if find_spec("cryptography") is None:
+    if not asked.secret and find_spec("cryptography") is None:
         raise InvalidConfig("--admission needs the package cryptography: pip install cryptography")
+    if asked.secret:
+        await require(client, rights_of_reader(namespace, asked.secret), advice=_GRANT_READING)
+    else:
+        await require(client, rights_of_keeper(namespace, asked.name), advice=_GRANT_KEEPING)
     with tempfile.TemporaryDirectory(prefix="rollouts-webhook-") as folder:
-        keeper = Keeper(client, clock, namespace, Path(folder), asked.name)
-        task = asyncio.create_task(keeper.run(), name="webhook-certificate")
+        source: Keeper | Reader = (
+            Reader(client, clock, namespace, Path(folder), asked.secret)
+            if asked.secret
+            else Keeper(client, clock, namespace, Path(folder), asked.name)
+        )
+        task = asyncio.create_task(source.run(), name="webhook-certificate")
         try:
-            yield Webhook(kinds=KINDS, judge=_judge(stores), certificate=keeper.file, host=asked.host, port=asked.port)
+            yield Webhook(kinds=KINDS, judge=_judge(stores), certificate=source.file, host=asked.host, port=asked.port)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

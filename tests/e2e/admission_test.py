@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from install_account import controller, installed, refusals
 from sandbox_shop import quickstart
 from sandbox_terminal import Tool, eventually
 
+from rollouts.admission.certificates import issue
 from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
 from sandbox.cluster.account import HOME
 from sandbox.controlplane.programs import Programs
@@ -145,6 +148,29 @@ def test_a_certificate_that_somebody_broke_is_made_anew_and_trusted(sandbox: Clu
         second = bundle(kubectl)
         assert base64.b64decode(second).endswith(base64.b64decode(first))
         assert second != first
+
+
+def test_with_roles_only_it_says_which_right_is_missing_or_serves_a_certificate_of_others(
+    sandbox: Cluster, kubectl: Tool, tmp_path: Path
+) -> None:
+    kubectl("delete", "validatingwebhookconfiguration", NAME, "--ignore-not-found")
+    kubectl("delete", "clusterrolebinding", "rollouts-controller", NAME, "--ignore-not-found")
+    installed(kubectl, "namespace")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    arguments = ("--namespaced", "--admission", "--admission-address", "127.0.0.1", "--admission-port", port)
+    told = f"may not .*get, patch ValidatingWebhookConfiguration {NAME} of the cluster"
+    with pytest.raises(AssertionError, match=told), controller(sandbox, tmp_path, *arguments):
+        pass
+    made = issue(("localhost",), datetime.now(UTC))
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "given"}, "type": "kubernetes.io/tls", "data": made.data()}
+    kubectl("apply", "-n", HOME, "-f", "-", stdin=yaml.safe_dump(secret))
+    with controller(sandbox, tmp_path, *arguments, "--admission-secret=given") as log:
+        eventually(lambda: f"serves the certificate of Secret {HOME}/given" in log.read_text(), what="it is served")
+        asking = ssl.create_default_context(cadata=made.authorities.decode())
+        with socket.create_connection(("127.0.0.1", int(port))) as plain, asking.wrap_socket(plain, server_hostname="localhost"):
+            pass
+        assert "validatingwebhookconfigurations" not in " ".join(refusals(sandbox))
 
 
 def test_when_the_port_is_taken_the_controller_works_all_the_same(sandbox: Cluster, kubectl: Tool, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The webhook as the API server meets it: reviews over TLS, answered by kopf from our checks."""
+"""The webhook as the API server meets it: reviews over TLS, served by kopf, answered from our checks."""
 
 from __future__ import annotations
 
@@ -72,9 +72,12 @@ def shop(uid: str = "1", **spec: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def discovery() -> AsyncIterator[str]:
+async def discovery(*, known: bool = True) -> AsyncIterator[str]:
+    """Serve what kopf asks when it starts; unless `known`, no definition of ours is there."""
+    answers = ANSWERS if known else {**ANSWERS, "/apis": {"kind": "APIGroupList", "groups": []}, "/apis/argoproj.io/v1alpha1": {}}
+
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
-        return web.json_response(ANSWERS.get(request.path, {"resources": []}))
+        return web.json_response(answers.get(request.path) or {"resources": []})
 
     runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)
     await runner.setup()
@@ -86,7 +89,7 @@ async def discovery() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[Asking]:
+async def serving(folder: Path, *, known: bool = True) -> AsyncIterator[Asking]:
     """Run an operator with the webhook until the context ends."""
     made = issue(("rollouts-webhook.shop.svc",), datetime.now(UTC))
     file = folder / "webhook.pem"
@@ -99,7 +102,7 @@ async def serving(folder: Path) -> AsyncIterator[Asking]:
         port = free.getsockname()[1]
     webhook = Webhook(kinds=(ROLLOUT,), judge=judge, certificate=certificate, host="127.0.0.1", port=port)
     stop, forever = asyncio.Event(), asyncio.Event()
-    async with discovery() as url, ClientSession() as session:
+    async with discovery(known=known) as url, ClientSession() as session:
         connection = Connection(server=url, token="t")
 
         async def manage() -> None:
@@ -136,8 +139,23 @@ async def test_reviews_are_answered_over_tls(tmp_path: Path) -> None:
         mended = {"uid": "42", "allowed": True, "warnings": ["it was bad"]}
         assert await server.ask(shop(), shop(bad=True)) == (200, mended)
         assert await server.ask(shop(bad=True), shop(bad=True)) == (200, {**refused, "warnings": ["it was bad"]})
-        status, answer = await server.ask(shop(bad=True), plural="others")
-        assert (status, answer) == (404, None), "an error of the webhook, which lets the object in"
+        assert await server.ask(shop(bad=True), plural="others") == (200, {"uid": "42", "allowed": True}), "nobody judges that"
+
+
+async def test_a_kind_whose_definition_comes_later_is_answered_for(tmp_path: Path) -> None:
+    async with serving(tmp_path, known=False) as server:
+        _, answer = await server.ask(shop(bad=True))
+        assert (answer["allowed"], answer["status"]["message"]) == (False, "it is bad")
+
+
+async def test_what_is_no_review_is_an_error_of_whoever_asks(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        bodies: list[Any] = [{}, {"request": None}, [], {"request": {"uid": 1}}]
+        for body in bodies:
+            place = server.session.post(server.url, json=body, ssl=server.context, server_hostname="rollouts-webhook.shop.svc")
+            async with place as found:
+                assert found.status == 400, body
+        assert (await server.ask(shop()))[0] == 200, "and others are answered"
 
 
 async def test_nothing_is_remembered_of_what_was_asked_about(tmp_path: Path) -> None:

@@ -138,6 +138,22 @@ def test_no_rule_allows_everything_or_reads_all_secrets(name: str) -> None:
                 assert rule["verbs"] in (["get"], ["create"])
 
 
+def test_with_roles_only_the_webhook_serves_a_certificate_that_the_account_may_read_and_nothing_else() -> None:
+    manifests = overlay("namespaces-webhook")
+    certificate, configuration = the(manifests, "Certificate"), the(manifests, "ValidatingWebhookConfiguration")
+    [hook], home = configuration["webhooks"], certificate["metadata"]["namespace"]
+    secret = certificate["spec"]["secretName"]
+    assert not of_kind(manifests, "ClusterRole", "ClusterRoleBinding")
+    assert {"--admission", f"--admission-secret={secret}"} <= set(container(manifests)["args"])
+    rules = the(manifests, "Role", "rollouts-webhook")["rules"]
+    assert rules == [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret], "verbs": ["get"]}]
+    assert certificate["spec"]["dnsNames"] == ["{name}.{namespace}.svc".format(**hook["clientConfig"]["service"])]
+    trusted = configuration["metadata"]["annotations"]["cert-manager.io/inject-ca-from"]
+    assert trusted == f"{home}/{certificate['metadata']['name']}"
+    asked = [argument.partition("=")[2] for argument in container(manifests)["args"] if argument.startswith("--namespace=")]
+    assert hook["namespaceSelector"]["matchExpressions"][0]["values"] == asked
+
+
 def test_with_a_service_monitor_the_metrics_are_scraped() -> None:
     monitor = yaml.safe_load((ROOT / "config/servicemonitor/servicemonitor.yaml").read_text())
     home = the(overlay("cluster"), "Deployment")["metadata"]["namespace"]

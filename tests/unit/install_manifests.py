@@ -16,7 +16,7 @@ from sandbox.controlplane.programs import NoControlPlane, find
 
 Manifest: TypeAlias = Mapping[str, Any]
 ROOT = Path(__file__).parents[2]
-OVERLAYS = ("cluster", "cluster-webhook", "namespace", "namespaces")
+OVERLAYS = ("cluster", "cluster-webhook", "namespace", "namespaces", "namespaces-webhook")
 
 
 def kubectl() -> str:
