@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from kube import logs
+from kube import logs, spans
 from kube.clock import Clock
 from kube.effects import Effects, Perform
 from kube.errors import ApiError
-from kube.executor import Executor, NotLeading, PlanOutdated
+from kube.executor import Executor
 from kube.expectations import PATIENCE_SECONDS
 from kube.informer import Informer
 from kube.kinds import Kind, ObjectRef
 from kube.metrics import Histogram
 from kube.objects import Key, Object, key_of, uid_of
-from kube.plan import Event, Observation, Plan
+from kube.plan import Event, NotLeading, Observation, Plan, PlanOutdated
 from kube.queue import Priority, WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -94,13 +94,17 @@ class Controller:
         self._root = root
         self._roots = roots[0]
         self._watches = tuple(watches)
-        self._reconcile = reconcile
+        self._reconcile = spans.plans(reconcile, tracer=executor.tracer)
+        self._look = spans.reconciles(
+            self._reconcile_once, tracer=executor.tracer, controller=name, root=root, waited_seconds=self.queue.waited_seconds
+        )
         self._executor = executor
         self._clock = clock
         self._workers = workers
         self._random = random or randomness.Random()
         self._resync_seconds = resync_seconds
-        self._effects = Effects(perform, clock=clock, answered=self._touch)
+        told = spans.effects(perform, tracer=executor.tracer, root=root)
+        self._effects = Effects(told, clock=clock, answered=self._touch)
         self._uids: dict[Key, str] = {}
         self._numbers = itertools.count(1)
         self.reconciles = 0
@@ -196,7 +200,7 @@ class Controller:
         self.reconciles += 1
         began = self._clock.monotonic()
         try:
-            await self._reconcile_once(key, root)
+            await self._look(key, root)
         except NotLeading:
             self.queue.add_after(key, NOT_LEADING_SECONDS)
         except PlanOutdated as outdated:

@@ -18,19 +18,13 @@ from kube.errors import AlreadyExists, ApiError, Conflict, Fenced, Forbidden, No
 from kube.expectations import Expectations, Writing
 from kube.kinds import Kind, ObjectRef
 from kube.objects import Object, controller_of, is_deleting, name_of, namespace_of, uid_of, version_of
-from kube.plan import Create, Delete, Event, Evict, Patch, Plan, Stage, Write
+from kube.plan import Create, Delete, Event, Evict, NotLeading, Patch, Plan, PlanOutdated, Stage, Write
+from kube.spans import of_status, of_write, traced
+from kube.tracing import Tracer, Untraced
 
 logger = logging.getLogger(__name__)
 
 EVICT_AGAIN_SECONDS = 10.0
-
-
-class PlanOutdated(Exception):
-    """The cluster is no longer what the plan was made from: not an error, make another plan."""
-
-
-class NotLeading(PlanOutdated):
-    """Another replica may be at work: nothing may be written."""
 
 
 class NameTaken(Exception):
@@ -80,6 +74,7 @@ class Executor:
         expectations: Expectations,
         clock: Clock,
         guard: Callable[[], bool] = lambda: True,
+        tracer: Tracer | None = None,
     ) -> None:
         """Prepare.
 
@@ -89,12 +84,16 @@ class Executor:
             expectations: what our writes must have brought into the stores.
             clock: for status writes that may wait.
             guard: asked before each write; False when this replica may have lost its lease.
+            tracer: told of each write, and of what the controllers do that use this executor; nobody is by default.
         """
         self._client = client
         self.recorder = recorder
         self.expectations = expectations
         self._clock = clock
         self._guard = guard
+        self.tracer = tracer or Untraced()
+        self._write = traced(self._send, tracer=self.tracer, beginning=lambda run, write: of_write(write))
+        self._write_status = traced(self._patch_status, tracer=self.tracer, beginning=lambda run, patch: of_status(run.ref))
         self._without_status: set[Kind] = set()
         self._due_since: dict[str, float] = {}
         self.writes = 0
@@ -151,7 +150,7 @@ class Executor:
         for event in events:
             self.recorder.record(event, uid=uid_of(run.root) if event.about == run.ref else "")
 
-    async def _write(self, run: _Run, write: Write) -> None:
+    async def _send(self, run: _Run, write: Write) -> None:
         ref = write.ref
         with self.expectations.writing(ref) as note:
             self._permit(run)
@@ -234,7 +233,7 @@ class Executor:
         with self.expectations.writing(run.ref) as note:
             self._permit(run)
             try:
-                answer = await self._patch_status(run, {"status": patch})
+                answer = await self._write_status(run, {"status": patch})
             except Unreachable as error:
                 if error.maybe_applied:
                     self.expectations.uncertain(run.ref, note)

@@ -18,17 +18,20 @@ subject: ContextVar[str] = ContextVar("subject", default="")
 """The object that the current task works on, as `Rollout shop/web`."""
 reconcile_id: ContextVar[str] = ContextVar("reconcile_id", default="")
 """Which round of work; the same on all lines of one reconcile."""
+trace_id: ContextVar[str] = ContextVar("trace_id", default="")
+"""By which number that round is found in the traces; empty when there are none."""
 
 LEVELS = ("debug", "info", "warning", "warn", "error")
 
 
 class Context(logging.Filter):
-    """Adds the object and the reconcile to each record."""
+    """Adds the object, the reconcile and its trace to each record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Note them; every record passes."""
         record.subject = subject.get()
         record.reconcile_id = reconcile_id.get()
+        record.trace_id = trace_id.get()
         return True
 
 
@@ -39,8 +42,8 @@ class TextFormat(logging.Formatter):
         """Return one line, followed by the trace of an exception."""
         moment = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         about = getattr(record, "subject", "")
-        number = getattr(record, "reconcile_id", "")
-        parts = [moment, record.levelname, record.name, about, f"[{number}]" if number else "", record.getMessage()]
+        numbers = " ".join(filter(None, (getattr(record, "reconcile_id", ""), getattr(record, "trace_id", ""))))
+        parts = [moment, record.levelname, record.name, about, f"[{numbers}]" if numbers else "", record.getMessage()]
         line = " ".join(part for part in parts if part)
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
@@ -57,6 +60,7 @@ class JsonFormat(logging.Formatter):
             "msg": record.getMessage(),
             "object": getattr(record, "subject", ""),
             "reconcile": getattr(record, "reconcile_id", ""),
+            "trace_id": getattr(record, "trace_id", ""),
             "error": self.formatException(record.exc_info) if record.exc_info else "",
         }
         return json.dumps({name: value for name, value in fields.items() if value}, ensure_ascii=False)

@@ -125,3 +125,11 @@ class Plan:
     reasons: tuple[Reason, ...] = ()
     consumed: tuple[str, ...] = ()
     """Ids of the observations that `status` accounts for; forgotten once it is written."""
+
+
+class PlanOutdated(Exception):
+    """The cluster is no longer what the plan was made from: not an error, make another plan."""
+
+
+class NotLeading(PlanOutdated):
+    """Another replica may be at work: nothing may be written."""

@@ -39,7 +39,8 @@ class WorkQueue(Generic[K]):
         self._waiting: Mapping[Priority, dict[K, float]] = {priority: {} for priority in Priority}
         self._passed_over = dict.fromkeys(Priority, 0)
         self._dirty_while_processing: dict[K, Priority] = {}
-        self._processing: set[K] = set()
+        self._processing: dict[K, float] = {}
+        """How long each had waited."""
         self._failures: dict[K, int] = {}
         self._due: dict[K, float] = {}
         self._timers: list[tuple[float, int, K]] = []
@@ -113,7 +114,7 @@ class WorkQueue(Generic[K]):
 
     def done(self, key: K) -> None:
         """Give a key back; it is handed out again if it was added meanwhile."""
-        self._processing.discard(key)
+        self._processing.pop(key, None)
         priority = self._dirty_while_processing.pop(key, None)
         if priority is not None:
             self.add(key, priority)
@@ -135,6 +136,10 @@ class WorkQueue(Generic[K]):
         """Tell whether a key of this priority waits for a worker now."""
         return bool(self._waiting[priority])
 
+    def waited_seconds(self, key: K) -> float:
+        """Return how long a key that is worked on now had waited for its worker."""
+        return self._processing.get(key, 0.0)
+
     @property
     def delayed(self) -> int:
         """How many keys wait for their time."""
@@ -151,8 +156,9 @@ class WorkQueue(Generic[K]):
         for priority in waiting:
             self._passed_over[priority] = 0 if priority is turn else self._passed_over[priority] + 1
         key = next(iter(self._waiting[turn]))
-        self.waits.observe(self._clock.monotonic() - self._waiting[turn].pop(key))
-        self._processing.add(key)
+        waited = self._clock.monotonic() - self._waiting[turn].pop(key)
+        self.waits.observe(waited)
+        self._processing[key] = waited
         return key
 
     def _wake(self) -> None:

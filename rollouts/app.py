@@ -25,10 +25,14 @@ from kube.logs import set_up
 from kube.neighbours import Neighbourhood
 from kube.pacing import Pace
 from kube.shell import operate
+from kube.spans import TracedTransport
+from kube.tracing import Tracer, Untraced
+from kube.transport import Transport
 from rollouts.admission.flags import admission_options
 from rollouts.admission.webhook import Admission, admission_webhook
 from rollouts.flags import Command, Seconds, warn_of_flags_without_effect
 from rollouts.manager import Manager, Options
+from rollouts.tracing import tracer_of
 from rollouts.vitals import Vitals
 
 logger = logging.getLogger("rollouts")
@@ -56,6 +60,8 @@ class Flags:
     """Where `/healthz`, `/readyz` and `/metrics` are served."""
     admission: Admission | None = None
     """How wrong objects are refused when they are applied; None when they are not."""
+    tracer: Tracer = field(default_factory=Untraced)
+    """Told of what the controllers do and ask; closed when they have ended."""
 
 
 async def serve(flags: Flags) -> None:
@@ -69,9 +75,9 @@ async def serve(flags: Flags) -> None:
     clock, asking = SystemClock(), Client(connect(flags.connection))
     elector = _elector(flags, asking, clock)
     pace = Pace(clock, per_second=flags.per_second, burst=flags.burst)
-    client = Client(connect(flags.connection, fence=elector.guard if flags.leader_elect else None), clock=clock, pace=pace)
+    client = Client(_transport(flags, fence=elector.guard if flags.leader_elect else None), clock=clock, pace=pace)
     guard: Callable[[], bool] = elector.guard if flags.leader_elect else lambda: True
-    manager = Manager(client=client, clock=clock, options=flags.options, guard=guard)
+    manager = Manager(client=client, clock=clock, options=flags.options, guard=guard, tracer=flags.tracer)
     vitals = Vitals(manager=manager, pulse=Pulse(clock), elector=elector if flags.leader_elect else None)
     neighbours = Neighbourhood(asking, own=elector.ref, namespaces=flags.options.namespaces, clock=clock, elects=flags.leader_elect)
 
@@ -96,6 +102,7 @@ async def serve(flags: Flags) -> None:
         await manager.close()
         await client.close()
         await asking.close()
+        await flags.tracer.close()
 
 
 async def _manage(manager: Manager, lead: Callable[[], Awaitable[None]], pulse: Pulse) -> None:
@@ -111,6 +118,14 @@ async def _manage(manager: Manager, lead: Callable[[], Awaitable[None]], pulse: 
         for task in (work, *others):  # work first: its last writes and its lease need a while
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+def _transport(flags: Flags, *, fence: Callable[[], bool] | None) -> Transport:
+    """Return where the requests of controllers go; renewing the lease is told by nobody."""
+    transport = connect(flags.connection, fence=fence)
+    if not flags.tracer.on:
+        return transport
+    return TracedTransport(transport, tracer=flags.tracer, server=flags.connection.server)
 
 
 def _elector(flags: Flags, client: Client, clock: Clock) -> Elector:
@@ -168,6 +183,11 @@ COUNT = click.IntRange(min=1)
 @admission_options
 @click.option("--loglevel", default="info", show_default=True, help="debug, info, warn or error.")
 @click.option("--logformat", default="text", show_default=True, type=click.Choice(["text", "json"]))
+@click.option(
+    "--traces/--no-traces",
+    default=None,
+    help="Send OpenTelemetry traces; by default where OTEL_EXPORTER_OTLP_ENDPOINT, or another variable of theirs, asks for them.",
+)
 def command(
     *,
     kubeconfig: str | None,
@@ -194,6 +214,7 @@ def command(
     admission: Admission | None,
     loglevel: str,
     logformat: str,
+    traces: bool | None,
 ) -> None:
     """Run the controller until it is told to stop."""
     try:
@@ -222,6 +243,7 @@ def command(
                 Address(health_host, health_port, "--healthzPort"), Address(metrics_host, metrics_port, "--metricsPort")
             ),
             admission=admission,
+            tracer=tracer_of(os.environ, asked=traces),
         )
         asyncio.run(serve(flags))
     except (InvalidConfig, LeaseLost, HeldByStranger, ValueError) as error:

@@ -24,6 +24,7 @@ from kube.expectations import Expectations
 from kube.informer import Informer
 from kube.kinds import ANALYSIS_RUN, EXPERIMENT, POD, Kind
 from kube.store import Index
+from kube.tracing import Tracer, Untraced
 from rollouts.engine.names import INSTANCE_ID
 from rollouts.experiment.refusal import experiment_controller
 from rollouts.rollout.controller import Machinery, release_controller, rollout_controller
@@ -60,6 +61,8 @@ class Manager:
     guard: Callable[[], bool] = lambda: True
     random: randomness.Random = field(default_factory=randomness.Random)
     """For waits that are not in step with other replicas."""
+    tracer: Tracer = field(default_factory=Untraced)
+    """Told of what the controllers do. Requests are told by the transport of the client."""
     informers: dict[Kind, Informer] = field(init=False)
     controllers: tuple[Controller, ...] = field(init=False)
     executor: Executor = field(init=False)
@@ -74,7 +77,14 @@ class Manager:
         self.informers = {kind: self._informer(kind, known.get(kind, {})) for kind in kinds}
         self.recorder = EventRecorder(self.client, clock=self.clock)
         expectations = Expectations(self.clock)
-        self.executor = Executor(self.client, recorder=self.recorder, expectations=expectations, clock=self.clock, guard=self.guard)
+        self.executor = Executor(
+            self.client,
+            recorder=self.recorder,
+            expectations=expectations,
+            clock=self.clock,
+            guard=self.guard,
+            tracer=self.tracer,
+        )
         self.controllers = tuple(self._controllers())
 
     async def run_informers(self) -> None:

@@ -12,6 +12,7 @@ from analysis.providers.base import Provider
 from analysis.run.perform import Measurer, Secrets, Transport
 from analysis.run.plan import plan
 from analysis.run.snapshot import gather
+from analysis.run.told import told_measurements
 from kube.clock import Clock
 from kube.controller import Controller, Watch, own_key
 from kube.executor import Executor
@@ -49,12 +50,13 @@ def analysis_controller(
         snapshot = gather(key, observations, runs=runs.store, providers=providers)
         return None if snapshot is None else plan(snapshot, now)
 
+    measurer = Measurer(secrets, transport, providers, clock, concurrency=workers)
     return Controller(
         "analysis",
         root=ANALYSIS_RUN,
         watches=[Watch(runs, own_key)],
         reconcile=reconcile,
-        perform=Measurer(secrets, transport, providers, clock, concurrency=workers),
+        perform=told_measurements(measurer, tracer=executor.tracer),
         executor=executor,
         clock=clock,
         workers=workers,

@@ -21,6 +21,9 @@ from kube.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, Kind, ObjectRef
 from kube.objects import Key, Object, controller_of, namespace_of
 from kube.owners import owner_reference
 from kube.plan import Create, Effect, Event, Observation, Plan
+from kube.spans import TracedTransport
+from kube.tracing import Tracer
+from kube.transport import Transport
 from sandbox.apiserver.inprocess import InProcessTransport
 from sandbox.apiserver.server import ApiServer
 
@@ -173,7 +176,7 @@ def ref(name: str = "a", kind: Kind = WIDGET) -> ObjectRef:
 
 
 @asynccontextmanager
-async def cluster() -> AsyncIterator[Cluster]:
+async def cluster(*, tracer: Tracer | None = None) -> AsyncIterator[Cluster]:
     clock = LoopClock()
     server = ApiServer(clock=clock, seed=1)
     user = Client(InProcessTransport(server), clock=clock)
@@ -181,12 +184,20 @@ async def cluster() -> AsyncIterator[Cluster]:
         await user.create(CUSTOM_RESOURCE_DEFINITION, definition(kind, status=status))
     await asyncio.sleep(0.1)
     requests: list[tuple[str, str]] = []
-    client = Client(Counted(server, requests), clock=clock, random=Steady())  # type: ignore[arg-type]
+    transport: Transport = Counted(server, requests)
+    if tracer is not None:
+        transport = TracedTransport(transport, tracer=tracer, server="https://user:sesame@cluster.example/token/sesame")
+    client = Client(transport, clock=clock, random=Steady())  # type: ignore[arg-type]
     recorded = Recorded()
     widgets, maps = (Informer(client, kind, clock=clock, random=Steady()) for kind in (WIDGET, CONFIG_MAP))  # type: ignore[arg-type]
     made: list[Cluster] = []
     executor = Executor(
-        client, recorder=recorded, expectations=Expectations(clock), clock=clock, guard=lambda: all(one.leading for one in made)
+        client,
+        recorder=recorded,
+        expectations=Expectations(clock),
+        clock=clock,
+        guard=lambda: all(one.leading for one in made),
+        tracer=tracer,
     )
     scene = Cluster(server, client, user, clock, recorded, widgets, maps, executor, requests=requests)
     made.append(scene)

@@ -12,10 +12,10 @@ from kube_fakes import WIDGET
 
 from kube.differences import is_applied, merge_patch
 from kube.errors import ApiError, NotFound, ServerError
-from kube.executor import NameTaken, NotLeading, Outcome, PlanOutdated
+from kube.executor import NameTaken, Outcome
 from kube.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, POD, ObjectRef
 from kube.objects import Object, uid_of, version_of
-from kube.plan import Delete, Event, Evict, Patch, Plan, Stage, Write
+from kube.plan import Delete, Event, Evict, NotLeading, Patch, Plan, PlanOutdated, Stage, Write
 from sandbox.apiserver.faults import Fault
 from tests.shops import POD_DISRUPTION_BUDGET
 

@@ -57,6 +57,21 @@ def test_a_text_line_names_object_and_reconcile(root_logger: logging.Logger) -> 
     assert logged("text").endswith("INFO kube.test Rollout shop/web [2a] weight is 40\n")
 
 
+@pytest.mark.parametrize(
+    ("style", "found"),
+    [
+        pytest.param("text", "Rollout shop/web [2a 0af7651916cd43dd8448eb211c80319c] weight", id="text"),
+        pytest.param("json", '"reconcile": "2a", "trace_id": "0af7651916cd43dd8448eb211c80319c"', id="JSON"),
+    ],
+)
+def test_a_line_names_the_trace_of_its_reconcile(root_logger: logging.Logger, style: str, found: str) -> None:
+    token = logs.trace_id.set("0af7651916cd43dd8448eb211c80319c")
+    try:
+        assert found in logged(style)
+    finally:
+        logs.trace_id.reset(token)
+
+
 def test_a_json_line_holds_the_whole_trace_in_one_line(root_logger: logging.Logger) -> None:
     (line,) = logged("json", failing=True).splitlines()
     assert "ValueError: no weight" in json.loads(line)["error"]
