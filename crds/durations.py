@@ -88,6 +88,31 @@ def parse_pause(duration: int | str) -> timedelta:
     return timedelta(microseconds=int(seconds * 1_000_000))
 
 
+def duration_text(duration: timedelta) -> str:
+    """Write a duration as Go does, without parts that are zero; `parse_duration` reads it back.
+
+    >>> duration_text(timedelta(hours=6)), duration_text(timedelta(seconds=90)), duration_text(timedelta(milliseconds=500))
+    ('6h', '1m30s', '0.5s')
+    >>> duration_text(timedelta(0)), duration_text(timedelta(seconds=-90))
+    ('0s', '-1m30s')
+    """
+    sign, left = ("-", -duration) if duration < timedelta(0) else ("", duration)
+    minutes, rest = divmod(left, timedelta(minutes=1))
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{rest.seconds}.{rest.microseconds:06}".rstrip("0").rstrip(".") if rest else ""
+    parts = (f"{hours}h" if hours else "", f"{minutes}m" if minutes else "", f"{seconds}s" if rest else "")
+    return sign + "".join(parts) if duration else "0s"
+
+
+def whole_seconds(duration: timedelta) -> timedelta:
+    """Return the whole seconds of what is left; nothing is left of a negative duration.
+
+    >>> duration_text(whole_seconds(timedelta(seconds=61.9))), duration_text(whole_seconds(timedelta(seconds=-5)))
+    ('1m1s', '0s')
+    """
+    return timedelta(seconds=max(0, duration // timedelta(seconds=1)))
+
+
 def _decimal(number: str) -> Fraction:
     whole, _, fraction = number.partition(".")
     return Fraction(int((whole + fraction) or "0"), 10 ** len(fraction))

@@ -12,10 +12,11 @@ import numpy as np
 from analysis.history.metric import Period, Replayed
 from analysis.history.replay import CODES, SKIPPED, Runs, longest_stretch
 from analysis.history.series import interval_of
-from analysis.history.statistics import duration_text, share_text, sparkline, summary
+from analysis.history.statistics import share_text, sparkline, summary
 from analysis.history.suggest import TARGET, Suggestion
 from analysis.no_data import NoData
 from analysis.run.phases import Phase
+from crds.durations import duration_text
 
 _MEASURED = (Phase.SUCCESSFUL, Phase.FAILED, Phase.INCONCLUSIVE, Phase.ERROR)
 _ENDS = {

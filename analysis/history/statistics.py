@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 
@@ -69,16 +68,3 @@ def share_text(share: float) -> str:
     if 0.999 < share < 1:
         return ">99.9 %"
     return f"{round(share * 100, 1):g} %"
-
-
-def duration_text(duration: timedelta) -> str:
-    """Write a duration as Go does, without zero parts.
-
-    >>> duration_text(timedelta(hours=6)), duration_text(timedelta(seconds=90)), duration_text(timedelta(milliseconds=500))
-    ('6h', '1m30s', '0.5s')
-    """
-    seconds = duration.total_seconds()
-    hours, rest = divmod(seconds, 3600)
-    minutes, rest = divmod(rest, 60)
-    parts = (f"{hours:.0f}h" if hours else "", f"{minutes:.0f}m" if minutes else "", f"{rest:g}s" if rest else "")
-    return "".join(parts) or "0s"

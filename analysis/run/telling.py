@@ -15,9 +15,11 @@ from analysis.run.metrics import Metric
 from analysis.run.status import Result, read_results, written_result
 from analysis.run.validation import resolve
 from analysis.run.verdicts import NO_DATA_HINT, Measurement, measurements_of, one_line, skipped, times, values_text
+from crds.durations import duration_text, whole_seconds
 from kube.objects import Object, known_time
 
 SHOWN_VALUES = 3
+SOON = timedelta(seconds=1)
 
 
 def progress_lines(run: Object, now: datetime, *, served: Collection[str], on_failure: str) -> Iterator[str]:
@@ -57,7 +59,7 @@ def _line(metric: Metric, result: Result | None, taken: list[Measurement], wait:
         f"measured {taken_of}{values}" + (f" (must be {wanted})" if wanted else ""),
         _allowed(metric, result),
         "dry run: does not count" if metric.dry_run else "",
-        f"next measurement in {_seconds(wait)}" if wait > timedelta(0) else "is being measured now",
+        f"next measurement in {duration_text(max(whole_seconds(wait), SOON))}" if wait > timedelta(0) else "is being measured now",
     ]
     return f"{metric.name}: " + "; ".join(filter(None, parts))
 
@@ -96,9 +98,3 @@ def _troubles(metric: Metric, result: Result | None, taken: list[Measurement], o
         yield f"{metric.name} had no data {times(missing)}, which is not counted: {ADVICE}"
     elif taken and taken[-1].has_no_data:
         yield f"{metric.name} has {NO_DATA_HINT}"
-
-
-def _seconds(wait: timedelta) -> str:
-    seconds = max(1, round(wait.total_seconds()))
-    minutes, rest = divmod(seconds, 60)
-    return f"{minutes}m{rest}s" if minutes and rest else f"{minutes}m" if minutes else f"{rest}s"

@@ -172,7 +172,7 @@ def _tell(
 ) -> None:
     from analysis.history.metric import together
     from analysis.history.report import metric_data, metric_lines, runs_data, together_lines
-    from analysis.history.statistics import duration_text
+    from crds.durations import duration_text
     from kube.objects import format_time
 
     runs = together(replayed)

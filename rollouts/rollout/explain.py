@@ -6,9 +6,10 @@ Must not: do anything; it is what `rollouts explain` prints.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from crds.durations import duration_text, whole_seconds
 from kube.kinds import DESTINATION_RULE, INGRESS, VIRTUAL_SERVICE
 from kube.objects import is_deleting, name_of, namespace_of
 from kube.plan import Create, Delete, Evict, Patch, Plan, Write
@@ -112,15 +113,7 @@ def _pods_in_trouble(snapshot: Snapshot, wanted: Plan) -> Iterator[str]:
 
 
 def _until(moment: datetime | None, now: datetime) -> str:
-    return f" ({duration_text(moment - now)} left)" if moment is not None else ""
-
-
-def duration_text(left: timedelta) -> str:
-    """Write a duration as people say it: `1h2m`, `45s`; less than a second is `0s`."""
-    seconds = max(0, int(left.total_seconds()))
-    hours, minutes = divmod(seconds // 60, 60)
-    parts = [(hours, "h"), (minutes, "m"), (seconds % 60, "s")]
-    return "".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
+    return f" ({duration_text(whole_seconds(moment - now))} left)" if moment is not None else ""
 
 
 def _says(write: Write) -> str:

@@ -1,12 +1,14 @@
-"""Durations mean what they mean to Go, and anything else is refused with an example."""
+"""Durations mean what they mean to Go, are written as Go would, and anything else is refused with an example."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from crds.durations import BadDuration, parse_duration, parse_pause
+from crds.durations import BadDuration, duration_text, parse_duration, parse_pause, whole_seconds
 
 
 @pytest.mark.parametrize(
@@ -84,3 +86,39 @@ def test_a_pause_lasts_as_long_as_written(duration: int | str, seconds: int) -> 
 def test_a_pause_that_cannot_be_is_refused(duration: int | str) -> None:
     with pytest.raises(BadDuration):
         parse_pause(duration)
+
+
+@pytest.mark.parametrize(
+    ("duration", "text"),
+    [
+        pytest.param(timedelta(0), "0s", id="nothing"),
+        pytest.param(timedelta(seconds=59), "59s", id="seconds"),
+        pytest.param(timedelta(minutes=2), "2m", id="no part that is zero"),
+        pytest.param(timedelta(hours=1, seconds=5), "1h5s", id="nor one between others"),
+        pytest.param(timedelta(days=2), "48h", id="days are hours"),
+        pytest.param(timedelta(milliseconds=1500), "1.5s", id="parts of a second"),
+        pytest.param(timedelta(seconds=100), "1m40s", id="zeros that count"),
+        pytest.param(timedelta(microseconds=1), "0.000001s", id="the least"),
+        pytest.param(timedelta(seconds=-90), "-1m30s", id="a negative one"),
+    ],
+)
+def test_a_duration_is_written_as_people_would_and_reads_the_same(duration: timedelta, text: str) -> None:
+    assert duration_text(duration) == text
+    assert parse_duration(text) == duration
+
+
+@given(st.timedeltas(min_value=timedelta(days=-1000), max_value=timedelta(days=1000)))
+def test_every_duration_reads_back_as_it_was_written(duration: timedelta) -> None:
+    assert parse_duration(duration_text(duration)) == duration
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [
+        pytest.param(61.9, "1m1s", id="what is left of a second does not count"),
+        pytest.param(0.9, "0s", id="less than a second"),
+        pytest.param(-3.0, "0s", id="nothing is left"),
+    ],
+)
+def test_what_is_left_is_told_in_whole_seconds(left: float, text: str) -> None:
+    assert duration_text(whole_seconds(timedelta(seconds=left))) == text

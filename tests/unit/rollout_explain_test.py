@@ -10,7 +10,7 @@ import pytest
 
 from kube.kinds import ANALYSIS_RUN, POD, ROLLOUT
 from kube.objects import format_time, name_of
-from rollouts.rollout.explain import duration_text, explain
+from rollouts.rollout.explain import explain
 from rollouts.rollout.gather import gather
 from tests.model import World
 from tests.shops import nginx_shop
@@ -261,11 +261,6 @@ def test_explaining_changes_nothing() -> None:
     before = world.rollout()
     told(world)
     assert (world.rollout(), world.weight()) == (before, 20)
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0s"), (59, "59s"), (60, "1m"), (3600, "1h"), (3725, "1h2m5s"), (-5, "0s")])
-def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
-    assert duration_text(timedelta(seconds=seconds)) == text
 
 
 def test_what_a_stopped_background_analysis_never_measured_is_told_though_it_counts_as_successful() -> None:
