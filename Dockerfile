@@ -17,6 +17,7 @@ COPY rollouts rollouts
 COPY routers routers
 COPY sandbox sandbox
 COPY examples examples
+COPY config config
 # With what makes the certificate of the admission webhook.
 RUN python -m pip --python /opt/rollouts/bin/python install '.[admission]'
 
