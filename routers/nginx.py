@@ -19,10 +19,12 @@ from routers.shape import (
     annotations_in,
     both_services,
     canary_strategy,
+    controllers,
     mapping,
     mappings,
     metadata,
     owner_name,
+    owners_in,
     refused_as_spec,
     text,
     texts,
@@ -206,14 +208,8 @@ def _owner_reference(owner: Object) -> dict[str, Any]:
     }
 
 
-def _controllers(ingress: Object) -> list[str]:
-    """Return the uids of those who control an Ingress, whatever shape its metadata has."""
-    owners = mappings(metadata(ingress).get("ownerReferences"))
-    return [text(owner.get("uid")) for owner in owners if owner.get("controller")]
-
-
 def _is_ours(spec: RoutingSpec, ingress: Object) -> bool:
-    return text(metadata(spec.owner).get("uid")) in _controllers(ingress)
+    return text(metadata(spec.owner).get("uid")) in controllers(ingress)
 
 
 def _is_left_behind(spec: RoutingSpec, ingress: Object, wanted: Mapping[str, Any]) -> bool:
@@ -221,7 +217,7 @@ def _is_left_behind(spec: RoutingSpec, ingress: Object, wanted: Mapping[str, Any
 
     It stays so when a Rollout is deleted without its dependents, as people do to change its selector; upstream refuses it.
     """
-    if _controllers(ingress):
+    if controllers(ingress):
         return False
     is_canary = annotations_in(ingress).get(f"{_prefix(spec)}/canary") == "true"
     return is_canary and mapping(ingress.get("spec")).get("rules") == wanted["spec"]["rules"]
@@ -241,7 +237,7 @@ def _write(spec: RoutingSpec, wanted: dict[str, Any], current: Object | None) ->
     if changed := _changed_annotations(spec, wanted["metadata"]["annotations"], annotations_in(current)):
         patch["metadata"] = {"annotations": changed}
     if adopted:
-        owners = [*mappings(metadata(current).get("ownerReferences")), _owner_reference(spec.owner)]
+        owners = [*owners_in(current), _owner_reference(spec.owner)]
         patch["metadata"] = {**patch.get("metadata", {}), "ownerReferences": owners}
     current_spec = mapping(current.get("spec"))
     keys = ("rules", "ingressClassName", "tls")

@@ -61,6 +61,16 @@ def annotations_in(obj: object) -> Mapping[str, Any]:
     return mapping(metadata(obj).get("annotations"))
 
 
+def owners_in(obj: object) -> list[Mapping[str, Any]]:
+    """Return an object's owner references."""
+    return mappings(metadata(obj).get("ownerReferences"))
+
+
+def controllers(obj: object) -> list[str]:
+    """Return the uids of those who control an object: one at most where the API server has seen it, any number in a manifest."""
+    return [text(owner.get("uid")) for owner in owners_in(obj) if owner.get("controller")]
+
+
 def version(obj: object) -> str | None:
     """Return the resourceVersion that a patch of this object is made from; None for one that was never stored."""
     return text(metadata(obj).get("resourceVersion")) or None
