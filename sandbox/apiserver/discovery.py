@@ -13,6 +13,8 @@ from sandbox.apiserver.requests import Answer, Request, json_answer
 from sandbox.apiserver.resources import Registry, Resource
 from sandbox.apiserver.storage import encode
 
+SERVED = "1.34"
+"""The version of Kubernetes that is served: that of the real control plane beside it."""
 _SUBRESOURCE_KINDS = {
     "scale": ("autoscaling", "v1", "Scale", ["get", "patch", "update"]),
     "status": (None, None, None, ["get", "patch", "update"]),

@@ -13,6 +13,7 @@ from typing import Any
 from sandbox.apiserver import failures
 from sandbox.apiserver.builtin_types import list_rules, read_types, type_name
 from sandbox.apiserver.descriptions import Descriptions
+from sandbox.apiserver.discovery import SERVED
 from sandbox.apiserver.resources import Registry, Resource
 
 _SCALARS: Mapping[str, Mapping[str, Any]] = {
@@ -77,7 +78,7 @@ class OpenApi:
             paths |= _paths(resource, name)
         return {
             "openapi": "3.0.0",
-            "info": {"title": "Kubernetes", "version": "v1.32"},
+            "info": {"title": "Kubernetes", "version": f"v{SERVED}"},
             "paths": paths,
             "components": {"schemas": schemas},
         }

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sandbox.apiserver import discovery, failures
+from sandbox.apiserver.discovery import SERVED
 from sandbox.apiserver.faults import fault_of
 from sandbox.apiserver.requests import Answer, Request, json_answer
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 VERSION = {
     "major": "1",
-    "minor": "32",
-    "gitVersion": "v1.32.0+rollouts-sandbox",
+    "minor": SERVED.removeprefix("1."),
+    "gitVersion": f"v{SERVED}.0+rollouts-sandbox",
     "gitCommit": "",
     "gitTreeState": "clean",
     "buildDate": "2025-01-01T00:00:00Z",

@@ -1,8 +1,7 @@
 """Bodies in the Kubernetes protobuf form, which `kubectl create namespace` and its siblings send.
 
 Owns the wire format; assets/messages.txt has the field numbers of what those commands send, anything else is refused by name.
-Must not: encode; answers
-are JSON, which every client takes.
+Must not: encode; answers are JSON, which every client takes.
 """
 
 from __future__ import annotations
@@ -45,10 +44,11 @@ def decode_protobuf(data: bytes) -> dict[str, Any]:
     try:
         envelope = dict(_wire(data[len(_MAGIC) :]))
         about = dict(_wire(envelope[1]))
-        kind = about[2].decode()
-        if kind not in _tables():
+        version, kind = about[1].decode(), about[2].decode()
+        table = next((name for name in (f"{kind}/{version}", kind) if name in _tables()), None)
+        if table is None:
             raise _unknown(kind)
-        return {"apiVersion": about[1].decode(), "kind": kind, **_message(kind, envelope.get(2, b""))}
+        return {"apiVersion": version, "kind": kind, **_message(table, envelope.get(2, b""))}
     except (IndexError, KeyError, ValueError, AttributeError) as error:
         raise failures.bad_request(f"the object provided is unrecognized: damaged protobuf ({error})") from None
 
@@ -116,8 +116,12 @@ def _value(kind: str, raw: Any) -> Any:
     match kind:
         case "str":
             return raw.decode()
-        case "int":
+        case "int" if isinstance(raw, int):
             return raw
+        case "int":
+            raise ValueError("bytes where a number belongs")
+        case "qty":
+            return dict(_wire(raw)).get(1, b"").decode()
         case "bool":
             return bool(raw)
         case "bytes":

@@ -9,9 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from apiserver_process import KUBECTL, Process, lines
+from apiserver_process import KUBECTLS, Process, lines
 
-pytestmark = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")
+from sandbox.apiserver.discovery import SERVED
+
+pytestmark = pytest.mark.skipif(not KUBECTLS, reason="kubectl is not installed")
 
 WEB = """
 apiVersion: apps/v1
@@ -45,9 +47,10 @@ spec:
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    process = Process(tmp_path_factory.mktemp("apiserver"))
+@pytest.fixture(scope="module", params=list(KUBECTLS.values()), ids=list(KUBECTLS))
+def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Process]:
+    """The API server, and a kubectl: each that is there in turn."""
+    process = Process(tmp_path_factory.mktemp("apiserver"), kubectl=request.param)
     yield process
     code, complaints = process.stop()
     assert (code, complaints) == (0, "")
@@ -141,6 +144,19 @@ def test_a_workload_is_given_an_autoscaler_in_one_command(server: Process, ns: s
     assert row[:6] == ["web", f"{kind.capitalize()}/web", "cpu:", "<unknown>/70%", "2", "5"]
 
 
+def test_an_autoscaler_is_made_for_amounts_too_where_kubectl_can(server: Process, ns: str) -> None:
+    server.kubectl("apply", "-n", ns, "-f", "-", stdin=WEB)
+    if "--memory" not in server.kubectl("autoscale", "--help"):
+        pytest.skip("this kubectl knows shares of the CPU only")
+    server.kubectl("autoscale", "deployment", "web", "-n", ns, "--max=5", "--cpu=500m", "--memory=200Mi")
+    made = json.loads(server.kubectl("get", "hpa", "web", "-n", ns, "-o", "json"))
+    targets = {one["resource"]["name"]: one["resource"]["target"] for one in made["spec"]["metrics"]}
+    assert targets == {
+        "cpu": {"type": "AverageValue", "averageValue": "500m"},
+        "memory": {"type": "AverageValue", "averageValue": "200Mi"},
+    }
+
+
 def test_a_token_of_a_service_account_is_refused_with_what_to_use_instead(server: Process, ns: str) -> None:
     assert "no service account tokens; use one" in server.kubectl("create", "token", "default", "-n", ns, fails=True)
 
@@ -216,7 +232,7 @@ def test_get_with_watch_follows_changes(server: Process, ns: str) -> None:
         pytest.param("explain pods --recursive", "containers\t<[]V1Container> -required-", id="explain all"),
         pytest.param("api-resources", "rollouts                          ro", id="api-resources"),
         pytest.param("api-versions", "networking.k8s.io/v1", id="api-versions"),
-        pytest.param("version", "Server Version: v1.", id="version"),
+        pytest.param("version", f"Server Version: v{SERVED}.", id="version"),
         pytest.param("auth can-i delete pods", "yes", id="can-i"),
         pytest.param("get all", "deployment.apps/web", id="get all"),
         pytest.param("get deploy,svc -o name", "service/web", id="two kinds"),

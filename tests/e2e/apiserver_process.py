@@ -8,16 +8,30 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-KUBECTL = shutil.which("kubectl")
+from sandbox.controlplane.programs import NoControlPlane, find
+
+
+def _kubectls() -> dict[str, str]:
+    """Return each kubectl that is there: the one on PATH, and the one that was built with the control plane."""
+    found = {"the kubectl on PATH": shutil.which("kubectl")}
+    with suppress(NoControlPlane):
+        found["the kubectl that is built"] = str(built) if (built := find().kubectl) else None
+    return {name: path for name, path in found.items() if path}
+
+
+KUBECTLS = _kubectls()
+"""They are of different versions: each is a referee."""
 _ROOT = Path(__file__).parents[2]
 
 
 class Process:
     """`python -m sandbox.apiserver` on a port that the kernel picked."""
 
-    def __init__(self, folder: Path, *options: str, pass_fds: Sequence[int] = ()) -> None:
+    def __init__(self, folder: Path, *options: str, pass_fds: Sequence[int] = (), kubectl: str = "") -> None:
+        self._kubectl = kubectl
         self.kubeconfig = folder / "kubeconfig"
         self.home = folder / "home"
         self.home.mkdir(exist_ok=True)
@@ -44,9 +58,8 @@ class Process:
 
     def start_kubectl(self, *words: str) -> subprocess.Popen[str]:
         """Start kubectl and return it."""
-        assert KUBECTL is not None
         return subprocess.Popen(
-            [KUBECTL, *words],
+            [self._kubectl, *words],
             env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

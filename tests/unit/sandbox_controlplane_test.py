@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sandbox.apiserver.discovery import SERVED
+from sandbox.apiserver.pages import VERSION
 from sandbox.cluster.authority import make_authority
 from sandbox.cluster.claims import Networks
 from sandbox.cluster.controlplane import AUDIT_POLICY, MANAGER, real_parts, token_file
 from sandbox.cluster.kubeconfig import kubeconfig
 from sandbox.cluster.permissions import CLUSTER_ROLE, CLUSTER_ROLE_BINDING, permissions
 from sandbox.cluster.topology import Options, Part, Places, Stage, parts_around
-from sandbox.controlplane.programs import Programs
+from sandbox.controlplane.programs import KUBERNETES, Programs
 
 USERS = ("admin", "gateway", "node", MANAGER)
 PLACES = Places(
@@ -170,3 +172,8 @@ def test_the_embedded_api_server_speaks_plain_http() -> None:
     embedded = replace(PLACES, real=False)
     assert (embedded.server, embedded.authority) == ("http://127.0.0.1:1001", None)
     assert PLACES.authority == Path(os.sep, "state", "controlplane", "ca.crt")
+
+
+def test_both_api_servers_say_they_are_of_one_version() -> None:
+    assert KUBERNETES.startswith(f"{SERVED}.")
+    assert VERSION["gitVersion"].startswith(f"v{SERVED}.")
