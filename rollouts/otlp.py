@@ -146,13 +146,13 @@ def open_telemetry(collector: str) -> OpenTelemetry:
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     exporter = Observed(OTLPSpanExporter(), collector)
-    provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
+    provider = TracerProvider(resource=resource(), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(exporter))
     logger.info("traces go to the collector at %s", collector)
     return OpenTelemetry(provider, ending=exporter.end)
 
 
-def _resource() -> Resource:
+def resource() -> Resource:
     """Return what is said of the process; what the environment says of it goes first."""
     ours = {"service.name": SERVICE, "service.version": _version(), "service.instance.id": socket.gethostname()}
     said = OTELResourceDetector().detect().attributes
