@@ -22,16 +22,12 @@ import httpx
 
 from analysis.addresses import AddressDenied, check_host, check_peer
 from analysis.credentials import Credentials, CredentialsRefused, TokenRequest, digest
-from analysis.providers.base import HttpRequest, HttpResponse
+from analysis.providers.base import HttpRequest, HttpResponse, TransportError
 
 _BUSY = frozenset({429, 503})
 _NO_POST = frozenset({405, 501})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _ClientKey: TypeAlias = tuple[str, bool, str]
-
-
-class TransportError(Exception):
-    """No usable answer came back; the text says what happened, to which address, and what to do."""
 
 
 class _Unreached(TransportError):

@@ -98,9 +98,9 @@ async def many_at_once(stage: Stage, process: Process, count: int, replicas: int
 async def bench(control_plane: ControlPlane, count: int, replicas: Sequence[int], arguments: Sequence[str]) -> None:
     """Print every row."""
     async with staged(control_plane) as stage, stage.controller(*arguments) as process:
-        await stage.client.create(SERVICE, _service("shop"))
-        await stage.client.create(SERVICE, _service("shop-canary"))
-        await stage.client.create(INGRESS, _ingress())
+        await stage.client.create(SERVICE, service("shop"))
+        await stage.client.create(SERVICE, service("shop-canary"))
+        await stage.client.create(INGRESS, ingress())
         print(await one_update(stage, process, "four weights, five replicas", WEIGHTS), flush=True)
         print(await one_update(stage, process, "and two pauses", WITH_PAUSES), flush=True)
         print(await one_update(stage, process, "four weights, by NGINX", WEIGHTS, NGINX), flush=True)
@@ -110,7 +110,8 @@ async def bench(control_plane: ControlPlane, count: int, replicas: Sequence[int]
             await many_at_once(stage, process, count, size)
 
 
-def _service(name: str) -> dict[str, Any]:
+def service(name: str) -> dict[str, Any]:
+    """Return a Service of the pods of `shop`."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -119,7 +120,8 @@ def _service(name: str) -> dict[str, Any]:
     }
 
 
-def _ingress() -> dict[str, Any]:
+def ingress() -> dict[str, Any]:
+    """Return the Ingress `web` that sends everybody to the Service `shop`."""
     backend = {"service": {"name": "shop", "port": {"number": 80}}}
     rule = {"host": "shop.local", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
     return {

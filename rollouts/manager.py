@@ -12,9 +12,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from analysis.opening import OpenedLater
 from analysis.providers import served
 from analysis.run.controller import analysis_controller
-from analysis.transport import HttpTransport
 from kube.client import Client
 from kube.clock import Clock
 from kube.controller import Controller
@@ -68,7 +68,7 @@ class Manager:
     executor: Executor = field(init=False)
     recorder: EventRecorder = field(init=False)
     _readings: Readings = field(init=False, default_factory=Readings)
-    _transport: HttpTransport = field(init=False, default_factory=HttpTransport)
+    _transport: OpenedLater = field(init=False, default_factory=OpenedLater)
 
     def __post_init__(self) -> None:
         """Build informers and controllers; nothing is asked of the server yet."""

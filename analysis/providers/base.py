@@ -49,6 +49,10 @@ class HttpResponse:
     truncated: bool = False
 
 
+class TransportError(Exception):
+    """No usable answer came back; the text says what happened, to which address, and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """The moment of a measurement: every time function of a query is evaluated at `now`."""

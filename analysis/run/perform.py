@@ -14,11 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from analysis.arguments import secret_references
-from analysis.providers.base import HttpRequest, HttpResponse, Provider
+from analysis.providers.base import HttpRequest, HttpResponse, Provider, TransportError
 from analysis.run.measuring import Prepared, conclude, failed, prepare
 from analysis.run.phases import Phase
 from analysis.run.snapshot import Measure, Measured, Skipped, Unmeasurable
-from analysis.transport import TransportError
 from kube.clock import Clock
 from kube.errors import ApiError, NotFound
 from kube.kinds import SECRET, Kind

@@ -15,11 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analysis.providers.base import HttpRequest, HttpResponse
+from analysis.providers.base import HttpRequest, HttpResponse, TransportError
 from analysis.run.perform import Measurer
 from analysis.run.phases import Phase
 from analysis.run.snapshot import Measured
-from analysis.transport import TransportError
 from kube.clock import SystemClock
 from kube.kinds import Kind
 from kube.objects import Object

@@ -15,12 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.providers import served
-from analysis.providers.base import HttpRequest, HttpResponse
+from analysis.providers.base import HttpRequest, HttpResponse, TransportError
 from analysis.redaction import Redactor
 from analysis.run.perform import Measurer
 from analysis.run.phases import Phase
 from analysis.run.snapshot import Measure, Measured, Skipped, Unmeasurable
-from analysis.transport import TransportError
 from kube.clock import SystemClock
 from kube.errors import ApiError, NotFound
 from kube.kinds import Kind

@@ -20,8 +20,8 @@ from aiohttp import web
 
 from analysis.addresses import is_denied
 from analysis.credentials import Credentials, CredentialsRefused, TokenRequest
-from analysis.providers.base import HttpRequest, HttpResponse
-from analysis.transport import HttpTransport, TransportError, TransportOptions
+from analysis.providers.base import HttpRequest, HttpResponse, TransportError
+from analysis.transport import HttpTransport, TransportOptions
 from tests.scripted_server import Script, Server, a_status, answers, serving
 
 QUICK = TransportOptions(first_retry_seconds=0.001)

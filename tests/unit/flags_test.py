@@ -35,7 +35,7 @@ def parsed(*arguments: str) -> Any:
         pytest.param(["--namespaced=false"], "namespaced", False, id="a switch without an opposite"),
         pytest.param(["--leader-election-lease-duration", "1m30s"], "lease", 90.0, id="a duration with units"),
         pytest.param(["--leader-election-retry-period=0.5"], "retry", 0.5, id="a duration in seconds"),
-        pytest.param(["--service-threads", "40", "--loglevel", "debug"], "loglevel", "debug", id="what follows a flag without effect"),
+        pytest.param(["--service-threads", "40", "--loglevel", "debug"], "loglevel", "debug", id="what follows one without effect"),
         pytest.param(["--qps=40", "--burst", "60"], "qps", 40.0, id="a ceiling on requests"),
         pytest.param(["--alb-ingress-classes=alb", "--metricsPort=9090"], "metrics_port", 9090, id="with its value behind a ="),
         pytest.param(["--aws-verify-target-group", "--take-over"], "take_over", True, id="a switch without effect"),
