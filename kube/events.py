@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from typing import Any
+from zlib import crc32
 
 from kube.client import Client
 from kube.clock import Clock
@@ -28,7 +29,9 @@ BURST = 25
 SECONDS_PER_EVENT = 10.0
 """An object may send a burst of events, then one in this time; repetitions of one event count, too. Warnings are counted by
 themselves, so that a busy object does not lose the one event that matters."""
-MOST_WAITING = 1000
+MOST_WAITING = 4000
+SENDERS = 4
+"""Each sends the events of its own share of the objects, so that those of one object stay in order and are counted right."""
 MOST_REMEMBERED = 4096
 FLUSH_SECONDS = 5.0
 MESSAGE_LENGTH = 1024
@@ -83,7 +86,7 @@ class EventRecorder:
         self._instance = instance or component
         self._new_id = new_id or self._next_id
         self._numbers = count()
-        self._queue: asyncio.Queue[_Waiting | None] = asyncio.Queue(MOST_WAITING)
+        self._queues: Sequence[asyncio.Queue[_Waiting]] = [asyncio.Queue() for _ in range(SENDERS)]
         self._posted: OrderedDict[tuple[ObjectRef, str, str], _Posted] = OrderedDict()
         self._allowances: OrderedDict[tuple[ObjectRef, bool], _Allowance] = OrderedDict()
         self.recorded: Counter[tuple[str, bool, str]] = Counter()
@@ -94,31 +97,36 @@ class EventRecorder:
     def record(self, event: Event, *, uid: str = "") -> None:
         """Take an event about an object; too many about one object, or at once, are dropped and counted."""
         self.recorded[(event.about.kind.name, event.warning, event.reason)] += 1
-        if self._queue.full() or not self._allowed(event):
+        if self._waiting() >= MOST_WAITING or not self._allowed(event):
             self.dropped += 1
             return
-        self._queue.put_nowait(_Waiting(event, uid, self._clock.now()))
+        share = self._queues[crc32(str(event.about).encode()) % SENDERS]
+        share.put_nowait(_Waiting(event, uid, self._clock.now()))
 
     async def run(self) -> None:
         """Send until cancelled; what waits then is sent by `flush`."""
-        while True:
-            waiting = await self._queue.get()
-            try:
-                if waiting is not None:
-                    await self._send(waiting)
-            finally:
-                self._queue.task_done()
+        async with asyncio.TaskGroup() as group:
+            for queue in self._queues:
+                group.create_task(self._send_for_ever(queue))
 
     async def flush(self) -> None:
         """Send what waits, for a few seconds at most. Call it when `run` has ended."""
         try:
             async with asyncio.timeout(FLUSH_SECONDS):
-                while not self._queue.empty():
-                    waiting = self._queue.get_nowait()
-                    if waiting is not None:
-                        await self._send(waiting)
+                await asyncio.gather(*map(self._send_all, self._queues))
         except TimeoutError:
-            logger.warning("%d events could not be sent in time", self._queue.qsize() + 1)
+            logger.warning("%d events, or a few more, could not be sent in time", self._waiting() + 1)
+
+    def _waiting(self) -> int:
+        return sum(queue.qsize() for queue in self._queues)
+
+    async def _send_for_ever(self, queue: asyncio.Queue[_Waiting]) -> None:
+        while True:
+            await self._send(await queue.get())
+
+    async def _send_all(self, queue: asyncio.Queue[_Waiting]) -> None:
+        while not queue.empty():
+            await self._send(queue.get_nowait())
 
     async def _send(self, waiting: _Waiting) -> None:
         try:

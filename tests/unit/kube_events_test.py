@@ -139,6 +139,21 @@ async def test_a_server_that_refuses_events_disturbs_nobody_and_later_ones_arriv
         assert (recorder.sent, recorder.dropped) == (1, 1)
 
 
+async def test_a_slow_server_holds_up_the_events_of_one_object_and_not_those_of_all() -> None:
+    async with recorded() as (scene, recorder):
+        scene.server.faults.set(Fault(action="delay", resource="events", verb="create", seconds=1))
+        for number in range(8):
+            recorder.record(event(f"First{number}", about=ref(f"widget-{number}")))
+            recorder.record(event(f"Second{number}", about=ref(f"widget-{number}")))
+        await asyncio.sleep(8.5)
+        told = await events(scene)
+        assert len(told) > 8, "one after the other only 8 would have come by now"
+        names = {found["metadata"]["name"]: found["reason"] for found in told}
+        for number in range(8):
+            of_one = [reason for name, reason in names.items() if name.startswith(f"widget-{number}.")]
+            assert of_one in ([], [f"First{number}"], [f"First{number}", f"Second{number}"])
+
+
 async def test_what_waits_at_the_end_is_flushed() -> None:
     async with cluster() as scene:
         recorder = EventRecorder(scene.client, clock=scene.clock)
