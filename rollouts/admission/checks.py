@@ -10,18 +10,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.errors import InvalidAnalysis
-from analysis.no_data import policies
-from analysis.run.validation import resolve, validate_template
 from kube.kinds import ANALYSIS_RUN, ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE, EXPERIMENT, ROLLOUT, Kind
 from kube.objects import Object, annotations_of, is_deleting, key_of, name_of
 from kube.store import Store
+from rollouts.admission.analyses import run_troubles, template_troubles
 from rollouts.experiment.refusal import REFUSAL
 from rollouts.rollout.extensions import extension_problems
 from rollouts.rollout.gather import Stores, gather, indices
-from rollouts.rollout.problems import Problem, invalid_text
+from rollouts.rollout.problems import Problem, invalid_text, listed
 from rollouts.rollout.reading import Readings
-from rollouts.rollout.references import SERVED, missing_references
+from rollouts.rollout.references import missing_references
 from rollouts.rollout.validation import validate
 
 EXTENSIONS = "rollouts/"
@@ -79,7 +77,7 @@ def _text(obj: Object, problems: Iterable[Problem | str]) -> str:
     """Return the sentence that the status would have."""
     told = list(problems)
     fields = [one for one in told if isinstance(one, Problem)]
-    return invalid_text(name_of(obj), fields) if fields else "; ".join(map(str, told))
+    return invalid_text(name_of(obj), fields) if fields else listed(told)
 
 
 def _rollout(rollout: Object) -> Iterable[Problem]:
@@ -87,16 +85,11 @@ def _rollout(rollout: Object) -> Iterable[Problem]:
 
 
 def _template(template: Object) -> Iterable[str]:
-    return validate_template(template, for_background=True, served=SERVED)
+    return [one.text for one in template_troubles(template)]
 
 
 def _run(run: Object) -> Iterable[str]:
-    try:
-        metrics = resolve(run.get("spec") or {}, served=SERVED)
-        policies(run, [metric.name for metric in metrics])
-    except InvalidAnalysis as error:
-        return (str(error),)
-    return ()
+    return [one.text for one in run_troubles(run)]
 
 
 def _experiment(_experiment: Object) -> Iterable[str]:

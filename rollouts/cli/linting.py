@@ -29,9 +29,9 @@ from kube.objects import Key, Object, key_of
 from rollouts.cli.guessing import closest
 from rollouts.cli.linting_analyses import analysis_troubles
 from rollouts.cli.manifests import Document
-from rollouts.cli.mending import Trouble, all_troubles, is_related, is_within
 from rollouts.cli.pod_fields import object_meta, pod_template
 from rollouts.cli.spelling import Unknown, unknown_fields, unknown_kind
+from rollouts.engine.mending import Trouble, all_troubles, is_related, is_within
 from rollouts.rollout.extensions import extension_problems
 from rollouts.rollout.gather import Stores, gather
 from rollouts.rollout.notes import notes

@@ -1,123 +1,32 @@
-"""What is wrong with an AnalysisTemplate or AnalysisRun by itself: all of it, each thing at its field.
+"""What `lint` says of an AnalysisTemplate or AnalysisRun by itself.
 
-Owns finding the field that a sentence of `analysis` is about. Pure. Must not: judge; analysis/run/validation.py does.
+Must not: judge; rollouts/admission/analyses.py does.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from analysis.errors import InvalidAnalysis
-from analysis.no_data import policies
-from analysis.run.validation import resolve, validate_template
-from crds.analysis import AnalysisRunSpec, AnalysisTemplateSpec, Metric
+from crds.analysis import AnalysisRunSpec, AnalysisTemplateSpec
 from crds.reading import read
 from kube.kinds import ANALYSIS_RUN, ANALYSIS_TEMPLATE
 from kube.objects import Object
-from rollouts.cli.mending import Sound, Trouble, all_troubles
-from rollouts.rollout.references import SERVED
-
-_FIELDS = {field.alias or name for name, field in Metric.model_fields.items()}
-_ENTRY = re.compile(r"\b(metrics|args|dryRun|measurementRetention|templates)\[(\d+)\]((?:\.\w+)*)(.*)", re.DOTALL)
-_TAG = re.compile(r"failed to resolve (\{\{.*?\}\})")
-_TWICE = {
-    re.compile(r"two metrics have the same name '(.*)'"): ("metrics", "name"),
-    re.compile(r"two Dry-Run metric rules have the same name '(.*)'"): ("dryRun", "metricName"),
-    re.compile(r"two Measurement Retention metric rules have the same name '(.*)'"): ("measurementRetention", "metricName"),
-    re.compile(r"Argument `(.*?)` specified multiple times"): ("args", "name"),
-    re.compile(r"\bmetric (\S+): \w+Condition cannot be read"): ("metrics", "name"),
-}
-"""Sentences that name an entry instead of counting it: the list, and the key of the name. The last of the name is meant."""
+from rollouts.admission.analyses import run_troubles, template_troubles
+from rollouts.engine.mending import Trouble
 
 
 def analysis_troubles(obj: Object, title: str) -> list[Trouble]:
     """Return everything that is wrong with a template or a run; sentences that do not name it begin with its title."""
-    found, _ = all_troubles(obj, _check, sound=_SOUND)
+    found = run_troubles(obj, shape=_shape) if _is_run(obj) else template_troubles(obj, shape=_shape)
     named = f"{ANALYSIS_TEMPLATE.name} "
     return [one if one.text.startswith(named) else Trouble(one.path, f"{title}: {one.text}") for one in found]
 
 
-def _metric(entry: Any, at: int) -> Any:
-    name = entry.get("name") if isinstance(entry, Mapping) else None
-    provider = {"prometheus": {"address": "http://prometheus", "query": "up"}}
-    return {"name": name if isinstance(name, str) else f"metric-{at}", "provider": provider}
+def _is_run(obj: Object) -> bool:
+    return bool(obj["kind"] == ANALYSIS_RUN.name)
 
 
-def _rule(_: Any, at: int) -> Any:
-    return {"metricName": f".{{0,{at}}}", "limit": 1}  # a different expression for each, and all of them fit every metric
-
-
-def _argument(entry: Any, at: int) -> Any:
-    name = entry.get("name") if isinstance(entry, Mapping) else None
-    return {"name": name if isinstance(name, str) else f"argument-{at}", "value": "x"}
-
-
-_SOUND: Sound = {
-    "metrics": _metric,
-    "dryRun": _rule,
-    "measurementRetention": _rule,
-    "args": _argument,
-    "templates": lambda _, at: {"templateName": f"template-{at}"},
-}
-
-
-def _check(obj: Object) -> Sequence[Trouble]:
-    is_run = obj["kind"] == ANALYSIS_RUN.name
-    shape = read(AnalysisRunSpec if is_run else AnalysisTemplateSpec, obj["spec"], at="spec")
-    if isinstance(shape, tuple):
-        return [Trouble(one.path, str(one)) for one in shape]
-    texts = _run_texts(obj) if is_run else validate_template(obj, for_background=True, served=SERVED)
-    return [Trouble(path_of(text, obj), text) for text in texts]
-
-
-def _run_texts(run: Object) -> Iterator[str]:
-    try:
-        metrics = resolve(run["spec"], served=SERVED)
-        policies(run, [metric.name for metric in metrics])
-    except InvalidAnalysis as error:
-        yield str(error)
-
-
-def path_of(text: str, obj: Object) -> str:
-    """Return the field that a sentence about an analysis means; empty when it does not tell."""
-    spec = obj["spec"]
-    if "no metrics specified" in text:
-        return "spec.metrics"
-    if "'{{' without '}}'" in text:
-        return next(_places(spec.get("metrics"), "spec.metrics", lambda one: text.endswith(f" in {one!r}")), "")
-    if tag := _TAG.search(text):
-        return next(_places(spec.get("metrics"), "spec.metrics", lambda one: tag[1] in one), "")
-    if entry := _ENTRY.search(text):
-        name, at, below, rest = entry.groups()
-        return f"spec.{name}[{at}]{below}" + (_field(rest) if name == "metrics" and not below else "")
-    for pattern, (name, key) in _TWICE.items():
-        if found := pattern.search(text):
-            places = [at for at, one in enumerate(spec.get(name) or ()) if isinstance(one, Mapping) and one.get(key) == found[1]]
-            field = _field(text[found.end(1) :]) if name == "metrics" else ""
-            return f"spec.{name}[{places[-1]}]{field or f'.{key}'}" if places else ""
-    return "metadata.annotations" if "annotation " in text else ""
-
-
-def _field(text: str) -> str:
-    """Return the first field of a metric that a text names, as the end of a path."""
-    words = ("provider" if word == "providers" else word for word in re.findall(r"\w+", text))
-    return next((f".{word}" for word in words if word in _FIELDS), "")
-
-
-def _places(value: Any, path: str, wanted: Callable[[str], bool]) -> Iterator[str]:
-    """Yield the paths of the texts that are wanted."""
-    if isinstance(value, str) and wanted(value):
-        yield path
-    for key, inner in _items(value):
-        yield from _places(inner, f"{path}{key}", wanted)
-
-
-def _items(value: Any) -> Iterable[tuple[str, Any]]:
-    match value:
-        case Mapping():
-            return [(f".{key}", inner) for key, inner in value.items()]
-        case list():
-            return [(f"[{at}]", inner) for at, inner in enumerate(value)]
-    return ()
+def _shape(obj: Object) -> Sequence[Trouble]:
+    """Return which fields are of another type than their definition says, which no API server has seen yet."""
+    found = read(AnalysisRunSpec if _is_run(obj) else AnalysisTemplateSpec, obj["spec"], at="spec")
+    return [Trouble(one.path, str(one)) for one in found] if isinstance(found, tuple) else []

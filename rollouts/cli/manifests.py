@@ -13,13 +13,14 @@ from typing import Any
 
 import yaml
 
+from rollouts.engine.mending import path_parts
+
 LARGEST_NODES = 1_000_000
 """How many values a document may have once its aliases are written out; a bigger one is no manifest."""
 
 DEEPEST = 200
 """How many values may be inside each other. The C library that reads YAML crashes at some thousands."""
 
-_PARTS = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -73,15 +74,6 @@ class Document:
                 break
             line, node = inside
         return line + 1
-
-
-def path_parts(path: str) -> list[str | int]:
-    """Return the keys and positions that a path is made of.
-
-    >>> path_parts("spec.steps[2].setWeight")
-    ['spec', 'steps', 2, 'setWeight']
-    """
-    return [key or int(index) for index, key in _PARTS.findall(path)]
 
 
 def _line(part: yaml.Node | yaml.Event) -> int:

@@ -46,10 +46,19 @@ def invalid_text(name: str, problems: Sequence[Problem]) -> str:
     >>> invalid_text("web", [Problem("spec.replicas", "must not be negative", -1)])
     'The Rollout "web" is invalid: spec.replicas: Invalid value: -1: must not be negative'
     """
+    return f'The Rollout "{name}" is invalid: {listed(problems)}'
+
+
+def listed(problems: Sequence[object]) -> str:
+    """Return problems as one line; of many only the first few.
+
+    >>> listed("abcdefg")
+    'a; b; c; d; e; and 2 more'
+    """
     told = [str(problem) for problem in problems[:_SHOWN_PROBLEMS]]
     if len(problems) > _SHOWN_PROBLEMS:
         told.append(f"and {len(problems) - _SHOWN_PROBLEMS} more")
-    return f'The Rollout "{name}" is invalid: {"; ".join(told)}'
+    return "; ".join(told)
 
 
 def required(field: str, message: str) -> Problem:

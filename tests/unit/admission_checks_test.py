@@ -101,6 +101,39 @@ def test_what_is_right_or_unknown_is_let_in(kind: Kind, new: dict[str, Any]) -> 
     assert judge(kind, {**new, "spec": spec}) == Verdict()
 
 
+@pytest.mark.parametrize("kind", [ANALYSIS_TEMPLATE, CLUSTER_ANALYSIS_TEMPLATE, ANALYSIS_RUN])
+def test_everything_that_is_wrong_with_an_analysis_is_told_at_once(kind: Kind) -> None:
+    metrics = [
+        METRIC | {"name": "a", "interval": "soon", "failureLimit": "few"},
+        METRIC | {"name": "b", "provider": {}},
+        METRIC | {"name": "c", "count": -1},
+    ]
+    refusal = judge(kind, {"metadata": {"name": "errors"}, "spec": {"metrics": metrics}}).refusal
+    for told in (
+        "metrics[0]: invalid interval",
+        "metrics[0]: failureLimit is 'few'",
+        "metrics[1]: no provider",
+        "metrics[2]: count",
+    ):
+        assert refusal.count(told) == 1, refusal
+
+
+def test_of_many_mistakes_the_first_are_told_and_the_rest_are_counted() -> None:
+    metrics = [METRIC | {"name": f"m{at}", "interval": "soon"} for at in range(9)]
+    refusal = judge(ANALYSIS_TEMPLATE, {"metadata": {"name": "errors"}, "spec": {"metrics": metrics}}).refusal
+    assert refusal.count("invalid interval") == 5
+    assert refusal.endswith("; and 4 more")
+
+
+def test_of_a_template_with_an_old_mistake_only_the_new_one_is_refused() -> None:
+    old = analysis(interval="soon")
+    new = {**old, "spec": {"metrics": [*old["spec"]["metrics"], METRIC | {"name": "other", "count": -1}]}}
+    verdict = judge(ANALYSIS_TEMPLATE, new, old)
+    assert "metrics[1]: count" in verdict.refusal
+    assert "interval" not in verdict.refusal
+    assert [text for text in verdict.warnings if "invalid interval" in text]
+
+
 def test_a_new_mistake_is_refused_and_an_old_one_is_told() -> None:
     old = merge(SHOP, {"spec": {"replicas": -1}})
     image = [{"name": "shop", "image": "shop:2"}]

@@ -5,15 +5,16 @@ Pure. Must not: judge; whoever calls brings the check. What is mended is thrown 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from kube.objects import Object
-from rollouts.cli.manifests import path_parts
 
 MOST_ROUNDS = 50
+_PARTS = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,15 @@ def is_related(path: str, others: Iterable[str]) -> bool:
 def is_within(path: str, other: str) -> bool:
     """Tell whether a field is another, or inside it."""
     return path == other or path.startswith((f"{other}.", f"{other}["))
+
+
+def path_parts(path: str) -> list[str | int]:
+    """Return the keys and positions that a path is made of.
+
+    >>> path_parts("spec.steps[2].setWeight")
+    ['spec', 'steps', 2, 'setWeight']
+    """
+    return [key or int(index) for index, key in _PARTS.findall(path)]
 
 
 def _mended(obj: Object, keys: Sequence[str | int], *, sound: Sound, whole: bool) -> Object:
