@@ -45,8 +45,11 @@ def group() -> None:
     type=click.Choice([one.value for one in ControlPlane]),
     default=ControlPlane.EMBEDDED.value,
     show_default=True,
-    help="Which API server to run: our own, or etcd, kube-apiserver and kube-controller-manager (see `sandbox build`).",
+    help="Which API server to run: our own, or etcd, kube-apiserver and kube-controller-manager (see `sandbox build`); "
+    "or `existing`: serve the cluster of KUBECONFIG, which has no nodes.",
 )
+@click.option("--context", help="Context of KUBECONFIG, with --control-plane existing.")
+@click.option("--bare", is_flag=True, help="Start the real control plane alone, with nothing in it.")
 @click.option("--audit-log", is_flag=True, help="Write every request down in logs/audit.log; real control plane only.")
 @click.option("--prometheus", metavar="PATH|none", help="The Prometheus binary.  [default: the one on PATH or in .tools]")
 @click.option("--with-controller", is_flag=True, help="Run `rollouts controller` in it too.")
@@ -67,6 +70,8 @@ def up(
     state: Path | None,
     detach: bool,
     control_plane: str,
+    context: str | None,
+    bare: bool,
     audit_log: bool,
     prometheus: str | None,
     with_controller: bool,
@@ -81,6 +86,8 @@ def up(
     options = Options(
         control_plane=ControlPlane(control_plane),
         audit_log=audit_log,
+        context=context,
+        bare=bare,
         api_port=api_port,
         ingress_port=ingress_port,
         prometheus_port=prometheus_port,

@@ -23,17 +23,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=[one.value for one in ControlPlane],
         default=os.environ.get(VARIABLE, ControlPlane.EMBEDDED.value),
         help=f"the control plane of the sandboxes in tests (default: {VARIABLE}, or embedded); "
-        "with `real`, those tests alone run that have such a sandbox",
+        "with `real` and `existing` (the cluster of KUBECONFIG), those tests alone run that have such a sandbox",
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what a real control plane makes no difference to."""
-    if chosen(config) is not ControlPlane.REAL:
-        return
-    kept = [one for one in items if "conformance" in one.path.parts or "control_plane" in getattr(one, "fixturenames", ())]
+    """Leave out what the control plane makes no difference to and, where one is given, tests that put several sandboxes on it."""
+    match chosen(config):
+        case ControlPlane.EMBEDDED:
+            return
+        case ControlPlane.REAL:
+            kept = [one for one in items if "conformance" in one.path.parts or "control_plane" in fixtures_of(one)]
+        case ControlPlane.EXISTING:
+            kept = [one for one in items if {"control_plane", "cluster"} <= fixtures_of(one)]
     config.hook.pytest_deselected(items=[one for one in items if one not in kept])
     items[:] = kept
+
+
+def fixtures_of(item: pytest.Item) -> set[str]:
+    """Return the names of the fixtures that a test uses, directly or not."""
+    return set(getattr(item, "fixturenames", ()))
 
 
 def chosen(config: pytest.Config) -> ControlPlane:

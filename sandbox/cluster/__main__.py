@@ -15,8 +15,8 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from kube.errors import ApiError
-from sandbox.cluster.beginning import begin_embedded, begin_real
+from kube.errors import ApiError, InvalidConfig
+from sandbox.cluster.beginning import Beginning, begin
 from sandbox.cluster.claims import NoNetworkLeft, claimed_networks
 from sandbox.cluster.forked import preload
 from sandbox.cluster.processes import Identity
@@ -37,6 +37,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--with-controller", action="store_true", help="run the product's controller too")
     parser.add_argument("--controller-argument", action="append", default=[], help="handed to the controller; may be repeated")
     parser.add_argument("--control-plane", choices=[one.value for one in ControlPlane], default=ControlPlane.EMBEDDED.value)
+    parser.add_argument("--context", help="of the kubeconfig that leads to an existing cluster")
+    parser.add_argument("--bare", action="store_true", help="a real control plane alone, with nothing in it")
     parser.add_argument("--audit-log", action="store_true", help="write requests down; a real control plane only")
     parser.add_argument("--attached", action="store_true", help="stop when standard input ends")
     return parser.parse_args()
@@ -46,6 +48,8 @@ def _options(arguments: argparse.Namespace) -> Options:
     return Options(
         control_plane=ControlPlane(arguments.control_plane),
         audit_log=arguments.audit_log,
+        context=arguments.context,
+        bare=arguments.bare,
         api_port=arguments.api_port,
         ingress_port=arguments.ingress_port,
         proxy_port=arguments.proxy_port,
@@ -58,7 +62,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     )
 
 
-async def _run(supervisor: Supervisor, *, attached: bool) -> None:
+async def _run(supervisor: Supervisor, beginning: Beginning, *, attached: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -76,26 +80,26 @@ async def _run(supervisor: Supervisor, *, attached: bool) -> None:
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
         await supervisor.stop()
+        await asyncio.to_thread(beginning.take_out)
 
 
-def _supervisor(state: StateFolder, options: Options, places: Places) -> Supervisor:
+def _supervisor(state: StateFolder, options: Options, places: Places) -> tuple[Supervisor, Beginning]:
     """Write the files that the parts read, and put the supervisor of the parts together."""
-    prometheus = find_prometheus(options.prometheus) if options.played_pods is None else None
-    begin = begin_real if places.real else begin_embedded
+    prometheus = find_prometheus(options.prometheus) if options.answers else None
     beginning = begin(state, options, places, prometheus=prometheus)
     write_kubeconfigs(places, with_prometheus=prometheus is not None)
     record = _record(options, places, with_prometheus=prometheus is not None)
     supervisor = Supervisor(state, beginning.parts, record, prepare=beginning.prepare)
-    if not places.real:
+    if options.control_plane is ControlPlane.EMBEDDED:
         preload(NO_AUTHORITIES)
         supervisor.fork()
-    return supervisor
+    return supervisor, beginning
 
 
 def _record(options: Options, places: Places, *, with_prometheus: bool) -> Record:
     own = Identity.of(os.getpid())
     assert own is not None, "this process runs"
-    answers = options.played_pods is None
+    answers = options.answers
     return Record(
         supervisor=own,
         ready=False,
@@ -118,12 +122,12 @@ def main() -> None:
             places = places_of(options, state.path, networks)
             failed = True
             try:
-                supervisor = _supervisor(state, options, places)
-                asyncio.run(_run(supervisor, attached=arguments.attached))
+                supervisor, beginning = _supervisor(state, options, places)
+                asyncio.run(_run(supervisor, beginning, attached=arguments.attached))
                 failed = False
             finally:
                 state.clear(keep_logs=failed)
-    except (SandboxError, NoNetworkLeft, ApiError) as error:
+    except (SandboxError, NoNetworkLeft, ApiError, InvalidConfig) as error:
         sys.exit(f"error: {error}")
 
 

@@ -6,7 +6,7 @@ Owns creating them, and waiting until kinds are served. Must not: change what is
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,13 @@ POLL_SECONDS = 0.05
 ESTABLISHED_SECONDS = 30.0
 
 
-def install(kubeconfig: Path, objects: Iterable[tuple[Kind, Object]]) -> None:
-    """Create objects; those that are there stay as they are. Blocks.
+def install(
+    kubeconfig: Path,
+    objects: Iterable[tuple[Kind, Object]],
+    *,
+    created: Callable[[Kind, Object], None] = lambda _kind, _stored: None,
+) -> None:
+    """Create objects, and say which as soon as each is stored; those that are there stay as they are. Blocks.
 
     Raises:
         ApiError: the server refuses one, or does not answer.
@@ -30,7 +35,7 @@ def install(kubeconfig: Path, objects: Iterable[tuple[Kind, Object]]) -> None:
     with QuickClient(load(str(kubeconfig)), field_manager="rollouts-sandbox") as client:
         for kind, body in objects:
             try:
-                client.create(kind, body)
+                created(kind, client.create(kind, body))
             except AlreadyExists:
                 continue
 

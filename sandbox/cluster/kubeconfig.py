@@ -1,4 +1,4 @@
-"""Kubeconfigs of a sandbox: one user with a token, one cluster on loopback.
+"""Kubeconfigs of a sandbox: one user, mostly with a token, and one cluster, mostly on loopback.
 
 Pure. Must not: write files.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 CONTEXT = "rollouts-sandbox"
 EXTENSION = "rollouts"
@@ -38,12 +40,37 @@ def kubeconfig(
         cluster = {"server": server, "certificate-authority-data": base64.b64encode(authority).decode()}
     if extension:
         cluster["extensions"] = [{"name": EXTENSION, "extension": dict(extension)}]
+    return _document(cluster, user, {"token": token}, namespace=namespace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A cluster that is there already, and a person who may do things in it: entries of their kubeconfig, with absolute paths."""
+
+    server: str
+    """URL, without user and password."""
+    namespace: str
+    cluster: Mapping[str, Any] = field(repr=False)
+    user: Mapping[str, Any] = field(repr=False)
+
+    def kubeconfig(self, *, extension: Mapping[str, str]) -> str:
+        """Return one for this person, with our extension beside those of others."""
+        others = [one for one in self.cluster.get("extensions") or () if one.get("name") != EXTENSION]
+        extensions = [*others, {"name": EXTENSION, "extension": dict(extension)}]
+        return _document({**self.cluster, "extensions": extensions}, "person", self.user, namespace=self.namespace)
+
+    def kubeconfig_of(self, user: str, token: str, *, namespace: str) -> str:
+        """Return one for somebody else, with nothing of the person in it."""
+        return _document({**self.cluster, "server": self.server}, user, {"token": token}, namespace=namespace)
+
+
+def _document(cluster: Mapping[str, Any], name: str, user: Mapping[str, Any], *, namespace: str) -> str:
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": CONTEXT,
-        "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": user, "namespace": namespace}}],
-        "clusters": [{"name": CONTEXT, "cluster": cluster}],
-        "users": [{"name": user, "user": {"token": token}}],
+        "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": name, "namespace": namespace}}],
+        "clusters": [{"name": CONTEXT, "cluster": dict(cluster)}],
+        "users": [{"name": name, "user": dict(user)}],
     }
     return json.dumps(document, indent=2) + "\n"

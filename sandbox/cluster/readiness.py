@@ -23,11 +23,27 @@ def is_ready(ready: Ready, log: Path) -> bool:
         return ready.line in log.read_text()
     if ready.file is not None:
         return ready.file.exists()
+    if ready.kubeconfig is not None:
+        return _reads(ready, ready.kubeconfig)
     try:
         status, body = _get(ready)
     except (OSError, http.client.HTTPException):
         return False
     return status == 200 and (not ready.condition or _has_condition(body, ready.condition))
+
+
+def _reads(ready: Ready, kubeconfig: Path) -> bool:
+    """Ask an API server to which there may be other ways than a token."""
+    from kube.config import load  # reads YAML, which others need not wait for
+    from kube.errors import ApiError
+    from kube.quick import QuickClient
+
+    with QuickClient(load(str(kubeconfig)), timeout_seconds=TIMEOUT_SECONDS) as client:
+        try:
+            found = client.read(ready.url)
+        except ApiError:
+            return False
+    return not ready.condition or _has_condition(json.dumps(found).encode(), ready.condition)
 
 
 def _get(ready: Ready) -> tuple[int, bytes]:

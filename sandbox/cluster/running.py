@@ -18,10 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.cluster.processes import POLL_SECONDS, end
-from sandbox.cluster.state import Record, SandboxError, StateFolder
+from sandbox.cluster.state import BROUGHT, Record, SandboxError, StateFolder
 from sandbox.cluster.topology import Options
 
 STOP_SECONDS = 6.0
+TAKE_OUT_SECONDS = 75.0
+"""Added where something has to be taken out of a cluster that goes on."""
 WAIT_SECONDS = 60.0
 
 
@@ -121,7 +123,7 @@ def up(state: StateFolder, options: Options = Options(), *, attached: bool = Fal
             raise SandboxError(supervisor.stderr.read().strip().removeprefix("error: ") or "the sandbox did not start")
         json.loads(line)
     except BaseException:
-        _stop(supervisor)
+        _stop(supervisor, seconds=_patience_seconds(state))
         raise
     supervisor.stdout.close()
     supervisor.stderr.close()
@@ -131,12 +133,19 @@ def up(state: StateFolder, options: Options = Options(), *, attached: bool = Fal
 
 
 def down(state: StateFolder) -> bool:
-    """Stop the cluster of a folder, also what a crash left behind, and clean the folder. Returns whether there was one."""
+    """Stop the cluster of a folder, also what a crash left behind, and clean the folder. Returns whether there was one.
+
+    Raises:
+        SandboxError: what was brought into an existing cluster does not go.
+        ApiError: that cluster does not answer, or refuses.
+    """
     record = state.read()
-    if record is None:
+    if record is not None:
+        end([record.supervisor], grace_seconds=_patience_seconds(state))
+        end([part.process for part in record.parts], grace_seconds=1.0)
+    elif not _is_in_a_cluster(state):
         return False
-    end([record.supervisor], grace_seconds=STOP_SECONDS)
-    end([part.process for part in record.parts], grace_seconds=1.0)
+    _take_out(state)
     state.clear()
     return True
 
@@ -158,7 +167,8 @@ def sandbox_cluster(options: Options = Options(), *, state: Path | None = None) 
         try:
             yield Cluster(folder)
         finally:
-            _stop(supervisor)
+            _stop(supervisor, seconds=_patience_seconds(folder))
+            _take_out(folder)
 
 
 def until(condition: Callable[[], object], *, what: str, timeout_seconds: float = WAIT_SECONDS) -> None:
@@ -174,13 +184,29 @@ def until(condition: Callable[[], object], *, what: str, timeout_seconds: float 
         time.sleep(POLL_SECONDS)
 
 
-def _stop(supervisor: subprocess.Popen[str]) -> None:
+def _is_in_a_cluster(state: StateFolder) -> bool:
+    return (state.path / BROUGHT).exists()
+
+
+def _patience_seconds(state: StateFolder) -> float:
+    return STOP_SECONDS + (TAKE_OUT_SECONDS if _is_in_a_cluster(state) else 0.0)
+
+
+def _take_out(state: StateFolder) -> None:
+    """Take out what a supervisor that crashed has left in an existing cluster."""
+    if _is_in_a_cluster(state):
+        from sandbox.cluster.brought import take_out  # reads YAML, which others need not wait for
+
+        take_out(state.path)
+
+
+def _stop(supervisor: subprocess.Popen[str], *, seconds: float = STOP_SECONDS) -> None:
     for stream in (supervisor.stdin, supervisor.stdout, supervisor.stderr):
         if stream and not stream.closed:
             stream.close()
     supervisor.terminate()
     try:
-        supervisor.wait(STOP_SECONDS)
+        supervisor.wait(seconds)
     except subprocess.TimeoutExpired:
         supervisor.kill()
         supervisor.wait()
@@ -195,5 +221,7 @@ def _command(state: StateFolder, options: Options, *, attached: bool) -> list[st
     command += [f"--played-pods={options.played_pods}"] if options.played_pods is not None else []
     command += ["--with-controller"] if options.with_controller else []
     command += [f"--controller-argument={word}" for word in options.controller_arguments]
+    command += [f"--context={options.context}"] if options.context else []
+    command += ["--bare"] if options.bare else []
     command += ["--control-plane", options.control_plane.value, *(["--audit-log"] if options.audit_log else [])]
     return [*command, *(["--attached"] if attached else [])]

@@ -20,7 +20,8 @@ from sandbox.cluster.kubeconfig import NAME_PROXY, PROMETHEUS, STATE, kubeconfig
 from sandbox.cluster.state import SandboxError, replace
 from sandbox.cluster.topology import ControlPlane, Options, Places
 
-USERS = ("admin", "controller", "gateway", "node")
+PARTS = ("gateway", "node")
+USERS = ("admin", "controller", *PARTS)
 UNPACKED = Path(".tools/prometheus/usr/bin/prometheus")
 
 
@@ -28,11 +29,15 @@ def places_of(options: Options, folder: Path, networks: Networks) -> Places:
     """Choose ports and tokens.
 
     Raises:
-        SandboxError: a port that was asked for is in use.
+        SandboxError: a port that was asked for is in use, or `KUBECONFIG` leads to no cluster when an existing one is wanted.
     """
     wanted = (options.api_port, options.ingress_port, options.proxy_port, options.prometheus_port, 0, 0, 0)
     api, ingress, proxy, prometheus, health, etcd, etcd_peer = choose_ports(wanted)
-    real = options.control_plane is ControlPlane.REAL
+    real, given = options.control_plane is ControlPlane.REAL, None
+    if options.control_plane is ControlPlane.EXISTING:
+        from sandbox.cluster.existing import given_cluster
+
+        given = given_cluster(options.context)
     return Places(
         folder=folder,
         networks=networks,
@@ -41,10 +46,11 @@ def places_of(options: Options, folder: Path, networks: Networks) -> Places:
         proxy_port=proxy,
         prometheus_port=prometheus,
         health_port=health,
-        tokens={user: secrets.token_hex(16) for user in (REAL_USERS if real else USERS)},
+        tokens={user: secrets.token_hex(16) for user in (() if given else REAL_USERS if real else USERS)},
         real=real,
         etcd_port=etcd,
         etcd_peer_port=etcd_peer,
+        given=given,
     )
 
 
@@ -71,6 +77,9 @@ def write_kubeconfigs(places: Places, *, with_prometheus: bool) -> None:
     """Write a kubeconfig for every user, readable for this user alone; it says also whose sandbox it is, and where names lead."""
     known = {STATE: str(places.folder), NAME_PROXY: places.name_proxy}
     extension = {**known, PROMETHEUS: places.prometheus} if with_prometheus else known
+    if places.given:
+        for user in ("admin", *PARTS):
+            replace(places.kubeconfig(user), places.given.kubeconfig(extension=extension))
     authority = places.authority.read_bytes() if places.authority else None
     for user, token in places.tokens.items():
         text = kubeconfig(server=places.server, user=user, token=token, extension=extension, authority=authority)
@@ -82,7 +91,10 @@ def write_controller_kubeconfig(places: Places, token: str) -> None:
     from sandbox.cluster.account import ACCOUNT, HOME  # reads YAML, which the embedded API server need not wait for
 
     authority = places.authority.read_bytes() if places.authority else None
-    text = kubeconfig(server=places.server, user=ACCOUNT, token=token, namespace=HOME, authority=authority)
+    if places.given:
+        text = places.given.kubeconfig_of(ACCOUNT, token, namespace=HOME)
+    else:
+        text = kubeconfig(server=places.server, user=ACCOUNT, token=token, namespace=HOME, authority=authority)
     replace(places.kubeconfig("controller"), text)
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from sandbox.cluster.processes import Identity
 
 FOLDERS = ("gateway", "node", "logs", "load", "controlplane")
+BROUGHT = "brought"
+"""The folder with the list of what is in a cluster that goes on; it stays until that was taken out."""
 FILES = ("cluster.json", "lock")
 PATTERNS = ("*kubeconfig", "objects.journal*", "*.tmp")
 

@@ -129,9 +129,10 @@ def _places(folder: StateFolder, record: Record) -> Iterator[str]:
         ("Prometheus", f"{record.prometheus}  (open it in a browser)" if record.prometheus else NO_PROMETHEUS),
     )
     played = (("pods", "played: ready when they are said to be, and nothing answers (--played-pods)"),)
+    bare = (("pods", "none: this is a control plane alone (--bare)"),)
     for name, text in (
         ("API server", record.server),
-        *(around if record.ingress else played),
+        *(around if record.ingress else played if any(part.name == "node" for part in record.parts) else bare),
         ("logs", str(folder.path / "logs")),
     ):
         yield f"  {name:<11} {text}"

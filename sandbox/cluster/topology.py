@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from sandbox.cluster.claims import Networks
+from sandbox.cluster.kubeconfig import Given
 
 NODE = "sandbox"
 SHORT_LEASE = (
@@ -26,10 +27,11 @@ NO_AUTHORITIES = {"SSL_CERT_FILE": "/dev/null", "SSL_CERT_DIR": "/dev/null"}
 
 
 class ControlPlane(Enum):
-    """Which API server a sandbox has: our own, or etcd, kube-apiserver and kube-controller-manager."""
+    """Which API server a sandbox has: our own; etcd, kube-apiserver and kube-controller-manager; or one that is there already."""
 
     EMBEDDED = "embedded"
     REAL = "real"
+    EXISTING = "existing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,10 @@ class Options:
     control_plane: ControlPlane = ControlPlane.EMBEDDED
     audit_log: bool = False
     """Write down every request to a real API server."""
+    context: str | None = None
+    """Of the kubeconfig that leads to an existing cluster; None for the current one."""
+    bare: bool = False
+    """Start a real control plane alone, with nothing in it."""
     api_port: int = 0
     ingress_port: int = 0
     proxy_port: int = 0
@@ -52,6 +58,11 @@ class Options:
     There is no gateway then, since nothing answers."""
     with_controller: bool = False
     controller_arguments: tuple[str, ...] = ()
+
+    @property
+    def answers(self) -> bool:
+        """Whether there are pods that answer, and so a gateway and Prometheus."""
+        return self.played_pods is None and not self.bare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +83,14 @@ class Places:
     """Whether the API server is a real one, which speaks TLS."""
     etcd_port: int = 0
     etcd_peer_port: int = 0
+    given: Given | None = None
+    """The cluster that is served, when it is there already."""
 
     @property
     def server(self) -> str:
         """URL of the API server."""
+        if self.given:
+            return self.given.server
         return f"{'https' if self.real else 'http'}://127.0.0.1:{self.api_port}"
 
     @property
@@ -137,6 +152,8 @@ class Ready:
     file: Path | None = None
     authority: Path | None = None
     """Who signed the certificate of an `https` URL."""
+    kubeconfig: Path | None = None
+    """Whose API server and credentials to use; the URL is then only a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,9 +186,9 @@ def parts_around(options: Options, places: Places, *, prometheus: Path | None, w
     With `workloads` the node agent looks after ReplicaSets, Jobs and the like, too. Whoever is a client of a real API server
     starts only when its permissions are there.
     """
-    stage = Stage.PRODUCT if places.real else Stage.CLUSTER
+    stage = Stage.PRODUCT if places.real or places.given else Stage.CLUSTER
     node, gateway = _node(options, places, workloads=workloads), _gateway(places, prometheus)
-    found = [replace(node, stage=stage), *([replace(gateway, stage=stage)] if options.played_pods is None else [])]
+    found = [replace(node, stage=stage), *([replace(gateway, stage=stage)] if options.answers else [])]
     if options.with_controller:
         found.append(controller(places, arguments=options.controller_arguments))
     return tuple(found)
@@ -231,15 +248,18 @@ def _node(options: Options, places: Places, *, workloads: bool) -> Part:
             *("--directory", str(places.folder / "node"), "--network", places.networks.pods),
             *("--name-proxy", places.name_proxy, *certificate, *played, *images),
         ),
-        ready=Ready(
-            url=f"{places.server}/api/v1/nodes/{NODE}",
-            token=places.tokens["node"],
-            condition="Ready",
-            authority=places.authority,
-        ),
+        ready=_node_ready(places),
         address=places.networks.pods,
         environment=NO_AUTHORITIES,
     )
+
+
+def _node_ready(places: Places) -> Ready:
+    path = f"/api/v1/nodes/{NODE}"
+    if places.given:
+        return Ready(url=path, condition="Ready", kubeconfig=places.kubeconfig("node"))
+    url = f"{places.server}{path}"
+    return Ready(url=url, condition="Ready", token=places.tokens["node"], authority=places.authority)
 
 
 def _gateway(places: Places, prometheus: Path | None) -> Part:

@@ -53,7 +53,7 @@ def refusals(sandbox: Cluster) -> list[str]:
     found: dict[str, None] = {}
     for line in (sandbox.state.path / "logs" / "audit.log").read_text().splitlines():
         entry = json.loads(line)
-        if entry["user"]["username"] == USER and entry.get("responseStatus", {}).get("code") == 403:
+        if entry["user"].get("username") == USER and entry.get("responseStatus", {}).get("code") == 403:
             ref = entry.get("objectRef", {})
             place = "/".join(filter(None, (ref.get("resource"), ref.get("subresource"))))
             found[f"{entry['verb']} {place or entry['requestURI']}"] = None
