@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from install_account import ROOT, controller, installed, refusals
 from sandbox_shop import deploy, quickstart
 from sandbox_terminal import Tool, eventually
 
+from kube.leases import LEASE_NAME
 from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
 from sandbox.cluster.account import ACCOUNT, HOME
 from sandbox.controlplane.programs import Programs, cache_folder
@@ -55,14 +57,19 @@ def test_the_manifests_are_applied_without_a_warning(kubectl: Tool, overlay: str
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_chart_is_applied_without_a_warning(kubectl: Tool, tmp_path: Path) -> None:
+@pytest.fixture
+def chart(tmp_path: Path) -> Tool:
+    """Helm, rendering the chart."""
     helm = shutil.which("helm") or shutil.which("helm", path=str(cache_folder() / "helm"))
     if helm is None:
         pytest.skip("helm is not installed")
-    kubectl("label", "namespace", HOME, "--overwrite", "pod-security.kubernetes.io/warn=restricted")
     home = {name: str(tmp_path) for name in ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME")}
-    chart = Tool((helm, "template", "test", str(ROOT / "charts/rollouts")), {**os.environ, **home})
-    text = chart("--namespace", HOME, "--set", "webhook.enabled=true")
+    return Tool((helm, "template", "test", str(ROOT / "charts/rollouts"), "--namespace", HOME), {**os.environ, **home})
+
+
+def test_the_chart_is_applied_without_a_warning(kubectl: Tool, chart: Tool) -> None:
+    kubectl("label", "namespace", HOME, "--overwrite", "pod-security.kubernetes.io/warn=restricted")
+    text = chart("--set", "webhook.enabled=true")
     done = kubectl.run("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-", stdin=text)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -128,6 +135,22 @@ def test_with_roles_in_two_namespaces_these_are_looked_after_and_no_other(
         assert kubectl("get", "rollout", "shop", "-n", "others", "-o", "jsonpath={.status}") == ""
         assert refusals(sandbox) == ["list clusteranalysistemplates"]
         assert log.read_text().count("taken for empty") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lease"),
+    [
+        pytest.param((), LEASE_NAME, id="without one"),
+        pytest.param(("--set", "flags={--logformat=json,--instance-id=team-a}"), f"{LEASE_NAME}-team-a", id="with one"),
+        pytest.param(
+            ("--set", "flags={--instance-id=team-a}", "--set", "namespaces={shop}"), f"{LEASE_NAME}-team-a", id="with Roles alone"
+        ),
+    ],
+)
+def test_the_chart_grants_the_lease_that_goes_with_the_instance_id(chart: Tool, arguments: tuple[str, ...], lease: str) -> None:
+    rules = [rule for one in yaml.safe_load_all(chart(*arguments)) for rule in (one or {}).get("rules") or ()]
+    named = {name for rule in rules if rule["resources"] == ["leases"] for name in rule.get("resourceNames") or ()}
+    assert named == {lease}
 
 
 def blocks(page: Path) -> list[str]:

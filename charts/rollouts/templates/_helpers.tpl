@@ -22,8 +22,14 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   namespace: {{ .Release.Namespace }}
 {{- end -}}
 
-{{/* The rules of a role in config/rbac, so that there is one list of what the controller may do. */}}
+{{/* The rules of a role in config/rbac, so that there is one list of what the controller may do. The lease has the instance id
+behind its name, where one is among the flags. */}}
 {{- define "rollouts.rules" -}}
-{{- $role := .root.Files.Get .file | fromYaml -}}
-{{- toYaml $role.rules -}}
+{{- $text := .root.Files.Get .file -}}
+{{- range .root.Values.flags -}}
+{{- if hasPrefix "--instance-id=" . -}}
+{{- $text = replace "argo-rollouts-controller-lock" (printf "argo-rollouts-controller-lock-%s" (trimPrefix "--instance-id=" .)) $text -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml ($text | fromYaml).rules -}}
 {{- end -}}
