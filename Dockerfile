@@ -18,25 +18,33 @@ COPY routers routers
 COPY sandbox sandbox
 COPY examples examples
 COPY config config
-# With what makes the certificate of the admission webhook.
-RUN python -m pip --python /opt/rollouts/bin/python install '.[admission]'
+# With what makes the certificate of the admission webhook, and with what sends traces.
+RUN python -m pip --python /opt/rollouts/bin/python install '.[admission,traces]'
 
-# The interpreter, what was installed, and the libraries that both need: no shell, no package manager.
+# The interpreter, what was installed, and the libraries that both need: no shell, no package manager. Python's own modules come
+# without bytecode in the base image, and nobody can write it later; the last line shows that nothing is missing.
 FROM docker.io/library/python:${PYTHON}-slim-${DEBIAN} AS runtime
-COPY --from=build /opt/rollouts /opt/rollouts
-RUN mkdir -p /image/usr/local /image/etc/ssl /image/opt /image/tmp \
-    && cp -a /usr/local/bin /usr/local/lib /image/usr/local/ \
-    && cp -a /opt/rollouts /image/opt/ \
-    && cp -a /etc/ssl/certs /image/etc/ssl/ \
-    && rm -rf /image/usr/local/lib/python*/site-packages /image/usr/local/lib/python*/test /image/usr/local/lib/python*/idlelib \
-    && find /usr/local/bin /usr/local/lib /opt/rollouts -type f \( -name '*.so' -o -name '*.so.*' -o -name 'python3.*' \) \
-        -exec ldd {} + 2>/dev/null | awk '/=> \// {print $3}' | sort -u | grep -v -e '^/usr/local' -e '^/opt' \
-        | xargs -I{} cp -aL --parents {} /image/ \
-    && cp -aL --parents /lib*/ld-linux-* /image/ \
-    && printf 'nonroot:x:65532:65532::/nonexistent:/none\n' > /image/etc/passwd \
-    && printf 'nonroot:x:65532:\n' > /image/etc/group \
-    && printf 'hosts: files dns\n' > /image/etc/nsswitch.conf \
-    && chmod 1777 /image/tmp
+COPY --from=build /opt/rollouts /image/opt/rollouts
+RUN set -eu; \
+    mkdir -p /image/usr/local/bin /image/usr/local/lib /image/etc/ssl/certs /image/tmp; \
+    cp -a /usr/local/bin/python /usr/local/bin/python3 /usr/local/bin/python3.*[0-9] /image/usr/local/bin/; \
+    cp -a /usr/local/lib/libpython3* /usr/local/lib/python3.* /image/usr/local/lib/; \
+    cd /image/usr/local/lib/python3.*; \
+    rm -rf site-packages ensurepip venv test idlelib lib2to3 tkinter turtledemo pydoc_data config-*; \
+    python -m compileall -q --invalidation-mode unchecked-hash . ; \
+    cd /; \
+    find /image/opt/rollouts/bin -type f ! -name rollouts ! -name 'kubectl-*' -delete; \
+    find /image/opt/rollouts/lib/python3.*/site-packages/kubernetes -name __pycache__ -prune -exec rm -r {} +; \
+    find /image -type f \( -name '*.so' -o -name '*.so.*' -o -name 'python3.*' \) -exec ldd {} + 2>/dev/null \
+        | awk '/=> \// {print $3}' | sort -u | grep -v -e '^/usr/local' -e '^/image' | xargs -I{} cp -aL --parents {} /image/; \
+    cp -aL --parents /lib*/ld-linux-* /etc/ssl/certs/ca-certificates.crt /image/; \
+    cp -a --parents /etc/ld.so.conf /etc/ld.so.conf.d /image/; \
+    ldconfig -r /image; \
+    printf 'nonroot:x:65532:65532::/nonexistent:/none\n' > /image/etc/passwd; \
+    printf 'nonroot:x:65532:\n' > /image/etc/group; \
+    printf 'hosts: files dns\n' > /image/etc/nsswitch.conf; \
+    chmod 1777 /image/tmp; \
+    chroot --userspec=65532:65532 /image /opt/rollouts/bin/python -B -m rollouts.app --help > /dev/null
 
 FROM scratch
 LABEL org.opencontainers.image.title="rollouts" \
@@ -44,6 +52,7 @@ LABEL org.opencontainers.image.title="rollouts" \
 COPY --from=runtime /image/ /
 ENV PATH=/opt/rollouts/bin:/usr/local/bin \
     LANG=C.UTF-8 \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 USER 65532:65532

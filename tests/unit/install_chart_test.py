@@ -16,6 +16,7 @@ from install_manifests import ROOT, Manifest, container, kubectl, of_kind, overl
 
 import rollouts.app
 from crds.manifests import custom_resource_definitions
+from rollouts import tracing
 from sandbox.controlplane.programs import cache_folder
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
@@ -116,9 +117,27 @@ def test_the_definitions_are_those_of_the_package_and_outlive_the_release(helm: 
     assert not of_kind(rendered(helm, tmp_path, crds={"install": False}), "CustomResourceDefinition")
 
 
+COLLECTOR = {"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://collector.observability:4318"}
+
+
+def test_traces_are_asked_for_by_the_environment(helm: str, tmp_path: Path) -> None:
+    share = {"name": "OTEL_TRACES_SAMPLER_ARG", "value": "0.1"}
+    token = {"name": "OTEL_EXPORTER_OTLP_HEADERS", "valueFrom": {"secretKeyRef": {"name": "collector", "key": "headers"}}}
+    process = container(rendered(helm, tmp_path, env=[COLLECTOR, share, token]))
+    assert process["env"][1:] == [COLLECTOR, share, token]
+    assert tracing.is_asked_for({one["name"]: one.get("value", "") for one in process["env"]}, asked=None)
+
+
+def test_the_values_show_how_traces_are_asked_for() -> None:
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    shown = [line.removeprefix("# ") for line in lines if line.startswith(("# - name:", "#   value:"))]
+    assert yaml.safe_load("\n".join(shown)) == [COLLECTOR]
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [
+        pytest.param({"env": [{"name": "OTEL_TRACES_SAMPLER_ARG", "value": 0.1}]}, "env", id="a number in the environment"),
         pytest.param({"replica": 2}, "replica", id="a misspelt value"),
         pytest.param({"image": {"tag": "latest"}}, "tag", id="an image that is not pinned"),
         pytest.param({"namespaces": ["Team A"]}, "namespaces", id="a namespace that cannot be"),
