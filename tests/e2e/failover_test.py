@@ -14,30 +14,34 @@ import urllib.request
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sandbox_requests import requests_of
 from sandbox_shop import answers, deploy, quickstart, users
 from sandbox_terminal import Tool, eventually
 
 from kube.config import load as load_config
-from kube.kinds import ANALYSIS_RUN, LEASE, REPLICA_SET, ObjectRef
+from kube.errors import AlreadyExists
+from kube.kinds import ANALYSIS_RUN, LEASE, NAMESPACE, REPLICA_SET, ObjectRef
 from kube.leases import LEASE_NAME
 from kube.quick import QuickClient
-from sandbox.cluster import Cluster, Options, sandbox_cluster
+from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
+from sandbox.cluster.account import HOME
 from sandbox.cluster.setup import find_prometheus
 
 pytestmark = pytest.mark.long
 LEASE_SECONDS = 10
 TIMES = (
+    f"--leader-election-namespace={HOME}",
     f"--leader-election-lease-duration={LEASE_SECONDS}",
     "--leader-election-renew-deadline=8",
     "--leader-election-retry-period=1",
 )
-REF = ObjectRef(LEASE, "default", LEASE_NAME)
+REF = ObjectRef(LEASE, HOME, LEASE_NAME)
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
 SETTLED = "--for=jsonpath={.status.phase}=Healthy"
 
@@ -113,8 +117,7 @@ class Scene:
 
     def writes(self, user: str) -> int:
         """Return how many requests of a user tried to change anything, by the API server's count."""
-        rows = self.api.read("/debug/requests")["requests"]
-        return sum(row["count"] for row in rows if row["user"] == user and row["verb"] in WRITES)
+        return sum(count for (who, verb, _), count in requests_of(self.cluster).items() if who == user and verb in WRITES)
 
     def stop_all(self) -> None:
         for replica in self.replicas:
@@ -125,9 +128,11 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Cluster]:
+def sandbox(control_plane: ControlPlane) -> Iterator[Cluster]:
     """A sandbox whose controllers the tests start."""
-    with sandbox_cluster(Options()) as found:
+    with sandbox_cluster(Options(control_plane=control_plane, audit_log=control_plane is ControlPlane.REAL)) as found:
+        with QuickClient(load_config(str(found.kubeconfig))) as api, suppress(AlreadyExists):
+            api.create(NAMESPACE, {"metadata": {"name": HOME}})
         yield found
 
 
@@ -233,7 +238,7 @@ async def test_a_leader_that_was_frozen_past_its_lease_writes_nothing_when_it_wa
     assert load.snapshot().lost == 0
     assert done_twice(scene.api, namespace) == []
     log = first.log.read_text()
-    assert "has lost the lease Lease default/argo-rollouts-controller-lock" in log
+    assert f"has lost the lease {REF}" in log
     assert log.splitlines()[-1] == "Error: the lease was lost; start the controller again"
 
 

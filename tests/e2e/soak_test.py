@@ -21,7 +21,7 @@ import yaml
 from sandbox_shop import answers, deploy, quickstart, users
 from sandbox_terminal import Tool, descendants, eventually
 
-from sandbox.cluster import Cluster, Options, sandbox_cluster
+from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
 from sandbox.cluster.processes import Identity
 from sandbox.cluster.setup import find_prometheus
 from sandbox.load.result import Snapshot
@@ -35,8 +35,8 @@ STEPS: list[dict[str, Any]] = [
     {"setWeight": 60},
     {"pause": {"duration": "4s"}},
 ]
-PARTS = ("controller", "apiserver", "gateway")
-"""Processes that the supervisor starts again. Nobody is served by the first two."""
+BEHIND = ("controller", "apiserver", "etcd", "controller-manager")
+"""Parts of the sandbox that nobody is served by; the last two on a real control plane alone."""
 IN_THE_WAY = ("gateway", "envoy", "pod")
 """Users are served by these: what is in flight there when they die is lost, and what comes before they are back."""
 BACK_SECONDS = 3
@@ -77,7 +77,7 @@ class Deaths:
         counts = {name: sum(what == name for what, _, _ in self.log) for name in self.victims}
         name = self.chance.choice([one for one in self.victims if counts[one] == min(counts.values())])
         began = time.time()
-        if name in (*PARTS, "gateway"):
+        if name in (*BEHIND, "gateway"):
             self.cluster.killed_and_back(name, timeout_seconds=PATIENCE_SECONDS)
         elif name == "pod":
             self._pod()
@@ -115,9 +115,9 @@ class Deaths:
 
 
 @pytest.fixture(scope="module")
-def soaked() -> Iterator[Cluster]:
+def soaked(control_plane: ControlPlane) -> Iterator[Cluster]:
     """A sandbox of its own: what is killed here is nobody else's."""
-    with sandbox_cluster(Options(with_controller=True)) as found:
+    with sandbox_cluster(Options(control_plane=control_plane, with_controller=True)) as found:
         yield found
 
 
@@ -182,9 +182,10 @@ def lost_without_excuse(found: Snapshot, deaths: Deaths) -> list[str]:
 async def test_updates_under_load_end_right_whatever_is_killed_meanwhile(
     soaked: Cluster, kubectl: Tool, rollouts: Tool, namespace: str
 ) -> None:
-    """Controller, API server, Prometheus, gateway, Envoy and pods die all the time; every update reaches everybody."""
+    """Control plane, controller, Prometheus, gateway, Envoy and pods die all the time; every update reaches everybody."""
     measured = find_prometheus(None) is not None
-    victims = ("controller", "apiserver", "gateway", "envoy", "pod", *(("prometheus",) if measured else ()))
+    behind = [part.name for part in soaked.record.parts if part.name in BEHIND]
+    victims = (*behind, "gateway", "envoy", "pod", *(("prometheus",) if measured else ()))
     deaths = Deaths(soaked, kubectl, namespace, random.Random(SEED), victims)
     deploy(kubectl, namespace, tolerant(quickstart(namespace, steps=STEPS, analysis=measured)))
     async with users(soaked, namespace) as load:
