@@ -112,7 +112,8 @@ class Observed(SpanExporter):
         if failed and not self._failing and not self._ending.is_set():
             logger.warning(
                 "the collector of traces at %s takes no spans, they are dropped until it does; see whether"
-                " OTEL_EXPORTER_OTLP_ENDPOINT names it, and whether it takes OTLP over HTTP there (port 4318 as a rule)",
+                " OTEL_EXPORTER_OTLP_ENDPOINT names it, it takes OTLP over HTTP there (port 4318 as a rule), and"
+                " OTEL_EXPORTER_OTLP_HEADERS, if it asks for any, are written as name=value",
                 self._collector,
             )
         if self._failing and not failed:

@@ -44,7 +44,10 @@ def tracer_of(environment: Mapping[str, str], *, asked: bool | None) -> Tracer:
         raise InvalidConfig(
             "traces were asked for, and OpenTelemetry is not installed: pip install 'rollouts[traces]', or start with --no-traces"
         ) from None
-    return open_telemetry(collector)
+    try:
+        return open_telemetry(collector)
+    except ValueError as error:
+        raise InvalidConfig(f"OpenTelemetry cannot do what the variables OTEL_BSP_* ask for: {error}") from None
 
 
 def is_asked_for(environment: Mapping[str, str], *, asked: bool | None) -> bool:

@@ -103,6 +103,21 @@ async def test_a_reconcile_says_which_object_it_looked_at_and_what_it_planned() 
     }
 
 
+async def test_writes_that_go_out_together_and_requests_that_are_sent_again_stand_where_they_belong() -> None:
+    seen = Seen()
+
+    async with cluster(tracer=seen.tracer) as scene:
+        root = await scene.widget()
+        scene.server.faults.set(Fault(action="too-many-requests", verb="create", resource="configmaps", times=1))
+        plan = Plan(stages=(Stage("both", (child(root, "one"), child(root, "two"))),))
+        scene.control(lambda key, observations, now: plan if not scene.maps.store.all() else None)
+        await asyncio.sleep(5)
+    posts = seen.named("POST /api/v1/namespaces/{namespace}/configmaps")
+    assert {seen.path(span)[:2] for span in posts} == {(LOOK, "create configmaps")}
+    assert sorted(attributes(span)["http.response.status_code"] for span in posts) == [201, 201, 429]
+    assert sorted(attributes(span)["rollouts.object.name"] for span in seen.named("create configmaps")) == ["one", "two"]
+
+
 async def test_the_wait_for_a_worker_is_told() -> None:
     """One worker, and a first object that takes it for three seconds."""
     seen = Seen()

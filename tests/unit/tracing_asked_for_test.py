@@ -79,6 +79,12 @@ def test_without_the_extra_the_controller_says_what_to_install(tmp_path: Path) -
     )
 
 
+def test_variables_that_contradict_each_other_are_refused() -> None:
+    code = "import os; from rollouts.tracing import tracer_of; tracer_of(os.environ, asked=True)"
+    done = _python(code, {"OTEL_BSP_MAX_QUEUE_SIZE": "8", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "9"})
+    assert "InvalidConfig: OpenTelemetry cannot do what the variables OTEL_BSP_* ask for" in done.stderr
+
+
 def test_who_asks_for_no_traces_loads_nothing_of_them() -> None:
     code = (
         "import sys, rollouts.app, rollouts.manager; from rollouts.tracing import tracer_of; tracer_of({}, asked=None);"
