@@ -85,15 +85,20 @@ class Metadata(Model):
     """Labels and annotations to put on something."""
 
     labels: StringMap | None = None
+    """To add."""
     annotations: StringMap | None = None
+    """To add."""
 
 
 class LabelRequirement(Model):
     """One condition on a label: In, NotIn, Exists or DoesNotExist."""
 
     key: str
+    """Of the label."""
     operator: str
+    """In, NotIn, Exists or DoesNotExist."""
     values: list[str] | None = None
+    """Of the label, for In and NotIn."""
 
 
 class LabelSelector(Model):
@@ -102,13 +107,16 @@ class LabelSelector(Model):
     model_config = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
 
     match_labels: StringMap | None = None
+    """All of these, with these values."""
     match_expressions: list[LabelRequirement] | None = None
+    """All of these."""
 
 
 class NamedObject(Model):
     """A reference by name, in the same namespace."""
 
     name: str
+    """Of the object."""
 
 
 class OptionalName(Model):
@@ -121,11 +129,17 @@ class Condition(Model):
     """One aspect of the observed state, with its reason."""
 
     type: str
+    """Which aspect: Available, Progressing, Paused, Healthy, Completed or InvalidSpec."""
     status: str
+    """True, False or Unknown."""
     last_update_time: Time
+    """When it was written last."""
     last_transition_time: Time
+    """Since when the status is so."""
     reason: str
+    """In one word."""
     message: str
+    """For people."""
 
 
 class Resource(Model):

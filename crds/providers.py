@@ -17,24 +17,33 @@ class SigV4(Model):
     """Sign requests for AWS."""
 
     region: str | None = None
+    """Of the service; by default that of the environment."""
     profile: str | None = None
+    """Of the credentials."""
     role_arn: str | None = None
+    """A role to assume."""
 
 
 class OAuth2(Model):
     """Client credentials."""
 
     token_url: str | None = None
+    """Where a token is asked for."""
     client_id: str | None = None
+    """Who asks."""
     client_secret: str | None = None
+    """The password; take it from a Secret, by an argument."""
     scopes: list[str] | None = None
+    """What is asked for."""
 
 
 class BasicAuth(Model):
     """User and password."""
 
     username: str | None = None
+    """Who asks."""
     password: str | None = None
+    """Take it from a Secret, by an argument."""
 
 
 class Authentication(Model):
@@ -49,40 +58,59 @@ class Header(Model):
     """A header to send."""
 
     key: str
+    """Of the header."""
     value: str
+    """Of the header; a secret belongs in an argument."""
 
 
 class RangeQuery(Model):
     """Measure over a range: start and end are expressions over times, step is a duration."""
 
     start: str | None = None
+    """An expression such as `now() - duration('5m')`."""
     end: str | None = None
+    """An expression such as `now()`."""
     step: str | None = None
+    """Between two values, such as `30s`."""
 
 
 class PrometheusMetric(Model):
     """A PromQL query."""
 
     address: str | None = None
+    """Of Prometheus, such as http://prometheus.monitoring:9090."""
     query: str | None = None
+    """In PromQL."""
     authentication: Authentication | None = None
     timeout: Int64 | None = None
+    """Seconds. By default 30."""
     insecure: bool | None = None
+    """Do not check the server's certificate."""
     headers: list[Header] | None = None
+    """Sent with each query."""
     range_query: RangeQuery | None = None
+    """Measure over a range, not at a moment."""
 
 
 class WebMetric(Model):
     """An HTTP request whose JSON answer is the measurement."""
 
     url: str
+    """Where to ask."""
     method: str | None = None
+    """GET, POST or PUT. By default GET."""
     headers: list[Header] | None = None
+    """Sent with each request."""
     body: str | None = None
+    """Sent as it is."""
     json_body: AnyObject | None = None
+    """Sent as JSON."""
     timeout_seconds: Int64 | None = None
+    """By default 10."""
     json_path: str | None = None
+    """Where the value is in the answer, such as `{$.data.rate}`. By default all of it."""
     insecure: bool | None = None
+    """Do not check the server's certificate."""
     authentication: Authentication | None = None
 
 

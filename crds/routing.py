@@ -14,41 +14,57 @@ class NginxRouting(Model):
     """ingress-nginx: a canary Ingress beside each stable one."""
 
     annotation_prefix: str | None = None
+    """Of the annotations. By default nginx.ingress.kubernetes.io."""
     stable_ingress: str | None = None
+    """The Ingress that leads to the stable Service."""
     stable_ingresses: list[str] | None = None
+    """Several such Ingresses, instead of `stableIngress`."""
     additional_ingress_annotations: StringMap | None = None
+    """More annotations of the canary Ingress, such as `canary-by-header`; the prefix is put before each."""
     canary_ingress_annotations: StringMap | None = None
+    """Annotations of the canary Ingress as they are written, without a prefix."""
 
 
 class TlsRoute(Model):
     """TLS routes of a VirtualService, by port, by SNI hosts, or both."""
 
     port: Int64 | None = None
+    """Of the route."""
     sni_hosts: list[str] | None = None
+    """All of the route's SNI hosts."""
 
 
 class TcpRoute(Model):
     """TCP routes of a VirtualService, by port."""
 
     port: Int64 | None = None
+    """Of the route."""
 
 
 class VirtualService(Model):
     """An Istio VirtualService and those of its routes that are weighted."""
 
     name: str
+    """Of the VirtualService; `name.namespace` for another namespace."""
     routes: list[str] | None = None
+    """Names of its HTTP routes; they may be left out when there is only one."""
     tls_routes: list[TlsRoute] | None = None
+    """Its TLS routes that are weighted."""
     tcp_routes: list[TcpRoute] | None = None
+    """Its TCP routes that are weighted."""
 
 
 class DestinationRule(Model):
     """An Istio DestinationRule whose subsets select the versions."""
 
     name: str
+    """Of the DestinationRule."""
     canary_subset_name: str
+    """The subset of the new version."""
     stable_subset_name: str
+    """The subset of the stable version."""
     additional_subset_names: list[str] | None = None
+    """Subsets of versions beside these two."""
 
 
 class IstioRouting(Model):
@@ -56,6 +72,7 @@ class IstioRouting(Model):
 
     virtual_service: VirtualService | None = None
     virtual_services: list[VirtualService] | None = None
+    """Several of them, instead of `virtualService`."""
     destination_rule: DestinationRule | None = None
 
 
@@ -139,7 +156,9 @@ class TrafficRouting(Model):
     app_mesh: AppMeshRouting | None = Field(None, alias="appMesh")
     istio: IstioRouting | None = None
     managed_routes: list[NamedObject] | None = None
+    """Routes that steps set and remove; those named first come first."""
     max_traffic_weight: Int32 | None = None
+    """What all shares add up to. By default 100."""
     nginx: NginxRouting | None = None
     plugins: AnyObject | None = None
     smi: SmiRouting | None = None

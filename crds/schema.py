@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crds.common import JsonSchema, Model
+from crds.descriptions import descriptions
 
 _KEPT = ("type", "format", "enum", "default", "x-kubernetes-map-type", "x-kubernetes-preserve-unknown-fields")
 INT_OR_STRING = "x-kubernetes-int-or-string"
@@ -29,14 +30,24 @@ def structural_schema(model: type[Model]) -> JsonSchema:
         NotStructural: the model refers to itself or has alternatives other than int-or-string.
     """
     raw = model.model_json_schema(by_alias=True)
-    return _Inliner(raw.get("$defs", {})).node(raw, ())
+    return _Inliner(raw.get("$defs", {}), {one.__name__: told for one in _all_models() if (told := descriptions(one))}).node(
+        raw, (model.__name__,)
+    )
+
+
+def _all_models(base: type[Model] = Model) -> Iterator[type[Model]]:
+    """Yield every model that is defined; their names are those of pydantic's definitions."""
+    for one in base.__subclasses__():
+        yield one
+        yield from _all_models(one)
 
 
 class _Inliner:
     """Rewrites one schema; `path` is the chain of definitions it came through."""
 
-    def __init__(self, definitions: Mapping[str, JsonSchema]) -> None:
+    def __init__(self, definitions: Mapping[str, JsonSchema], told: Mapping[str, Mapping[str, str]]) -> None:
         self._definitions = definitions
+        self._told = told
 
     def node(self, raw: JsonSchema, path: tuple[str, ...]) -> JsonSchema:
         if "$ref" in raw:
@@ -63,12 +74,18 @@ class _Inliner:
             case "object" if "properties" in raw:
                 if raw.get("required"):
                     schema["required"] = sorted(raw["required"])
-                schema["properties"] = {name: self.node(value, path) for name, value in sorted(raw["properties"].items())}
+                schema["properties"] = dict(self._properties(raw["properties"], path))
             case "object" if isinstance(raw.get("additionalProperties"), dict):
                 schema["additionalProperties"] = self.node(raw["additionalProperties"], path)
             case "array":
                 schema["items"] = self.node(raw["items"], path)
         return schema
+
+    def _properties(self, raw: Mapping[str, JsonSchema], path: tuple[str, ...]) -> Iterator[tuple[str, JsonSchema]]:
+        """Yield the fields of an object, each with what is said of it; else an object has the description of its type."""
+        told = self._told.get(path[-1], {})
+        for name, value in sorted(raw.items()):
+            yield name, self.node(value, path) | ({"description": told[name]} if name in told else {})
 
 
 def structural_errors(schema: JsonSchema, path: str = "") -> Iterator[str]:

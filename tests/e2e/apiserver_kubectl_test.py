@@ -183,6 +183,8 @@ def test_our_own_kinds_are_served_with_their_columns_and_explained(server: Proce
 
     assert lines(server.kubectl("get", "ro", "-n", ns))[1][0] == "web"
     assert "canary\t<Object>" in server.kubectl("explain", "rollout.spec.strategy")
+    told = server.kubectl("explain", "rollout.spec.strategy.canary.steps.setWeight")
+    assert "Send so many percent of the traffic to the new version" in " ".join(told.split())
     assert "rollout.argoproj.io/web scaled" in server.kubectl("scale", "rollout/web", "--replicas=3", "-n", ns)
     assert server.kubectl("get", "ro", "web", "-n", ns, "-o", "jsonpath={.spec.replicas}") == "3"
 

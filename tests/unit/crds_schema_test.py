@@ -210,3 +210,38 @@ def _kind(node: dict[str, Any]) -> str:
     kind += " (any content)" if node.get("x-kubernetes-preserve-unknown-fields") else ""
     kind += f" {{{','.join(node['enum'])}}}" if "enum" in node else ""
     return kind + (f" = '{node['default']}'" if "default" in node else "")
+
+
+NOT_SERVED = {
+    *("blueGreen", "experiment", "plugin", "plugins", "antiAffinity", "pingPong"),
+    *("alb", "ambassador", "apisix", "appMesh", "smi", "traefik"),
+    *("cloudWatch", "datadog", "graphite", "influxdb", "job", "kayenta", "newRelic", "skywalking", "wavefront"),
+}
+
+
+def unexplained(schema: dict[str, Any], path: str) -> Iterator[str]:
+    """Yield the fields of which nothing is said, but for what is not served."""
+    for name, field in (schema.get("properties") or {}).items():
+        if name in NOT_SERVED:
+            continue
+        if "description" not in field:
+            yield f"{path}.{name}"
+        inner = field.get("items", field)
+        yield from unexplained(inner, f"{path}.{name}")
+        if isinstance(inner.get("additionalProperties"), dict):
+            yield from unexplained(inner["additionalProperties"], f"{path}.{name}.*")
+
+
+@pytest.mark.parametrize("crd", [one for one in ALL if one.id != "experiments"])
+def test_every_field_that_people_write_is_explained(crd: dict[str, Any]) -> None:
+    assert list(unexplained(find(schema_of(crd), "spec"), "spec")) == []
+
+
+def test_a_field_is_explained_by_the_text_below_it_and_an_object_else_by_its_type() -> None:
+    spec = find(schema_of(next(one for one in custom_resource_definitions() if one["spec"]["names"]["kind"] == "Rollout")), "spec")
+    canary = find(spec, "strategy", "canary")
+    assert canary["description"] == "Ship step by step."
+    assert find(canary, "stableService")["description"].startswith("The Service of the stable version's pods")
+    assert find(canary, "analysis")["description"].startswith("Runs beside the steps")
+    assert find(canary, "analysis", "startingStep")["description"].startswith("Begin when this step is reached")
+    assert find(canary, "maxSurge")["description"].endswith("By default 25%.")
