@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kube.config import load
-from kube.errors import Conflict, NotFound
+from kube.errors import Conflict, NotFound, Unreachable
 from kube.kinds import CUSTOM_RESOURCE_DEFINITION, INGRESS, JOB, NODE, POD, REPLICA_SET, Kind, ObjectRef
 from kube.objects import Object, controller_of, name_of, namespace_of, uid_of
 from kube.quick import QuickClient
@@ -78,16 +78,23 @@ def take_out(state: Path) -> None:
     Definitions go with their objects, and with these what they control. Pods on our node are dropped: nobody runs them any more.
 
     Raises:
-        SandboxError: something does not go within a minute; the list is kept, so that it can be tried again.
-        ApiError: the cluster does not answer, or refuses; the same.
+        SandboxError: something does not go within a minute, or the cluster does not answer; the list is kept, so that it can be
+            tried again.
+        ApiError: the cluster refuses; the same.
     """
     journal = Journal(state)
     if not journal.exists:
         return
     objects = journal.read()
     if objects:
-        with QuickClient(load(str(journal.folder / "kubeconfig")), field_manager="rollouts-sandbox") as client:
-            _take_out(client, objects)
+        try:
+            with QuickClient(load(str(journal.folder / "kubeconfig")), field_manager="rollouts-sandbox") as client:
+                _take_out(client, objects)
+        except Unreachable as error:
+            raise SandboxError(
+                f"what was brought into a cluster cannot be taken out of it: {error}; run `rollouts sandbox down` when it answers "
+                f"or, if that cluster is gone for good, remove {journal.folder}"
+            ) from None
     shutil.rmtree(journal.folder)
     with suppress(OSError):
         state.rmdir()  # where nothing else is in it

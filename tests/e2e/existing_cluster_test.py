@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import threading
 import uuid
@@ -16,7 +17,8 @@ from sandbox_terminal import Tool, eventually
 
 from crds.manifests import custom_resource_definitions
 from kube.config import load
-from kube.kinds import CUSTOM_RESOURCE_DEFINITION, LEASE, NAMESPACE, NODE, POD, REPLICA_SET, Kind, ObjectRef
+from kube.errors import NotFound, TooManyRequests
+from kube.kinds import ANALYSIS_TEMPLATE, CUSTOM_RESOURCE_DEFINITION, LEASE, NAMESPACE, NODE, POD, REPLICA_SET, Kind, ObjectRef
 from kube.leases import LEASE_NAME
 from kube.objects import name_of, namespace_of
 from kube.quick import QuickClient
@@ -28,7 +30,7 @@ from sandbox.controlplane.programs import Programs
 pytestmark = pytest.mark.long
 INVENTORY = (
     *(CUSTOM_RESOURCE_DEFINITION, CLUSTER_ROLE, CLUSTER_ROLE_BINDING, ROLE, ROLE_BINDING),
-    *(NAMESPACE, NODE, POD, REPLICA_SET, LEASE),
+    *(ANALYSIS_TEMPLATE, NAMESPACE, NODE, POD, REPLICA_SET, LEASE),
 )
 WAIT = "--timeout=50s"
 REVIEW = Kind("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", namespaced=False)
@@ -89,6 +91,15 @@ def until_calm(client: QuickClient) -> None:
         lambda: {namespace_of(one) for one in client.list(SERVICE_ACCOUNT).items if name_of(one) == "default"} >= wanted,
         what="every namespace has its account",
     )
+    eventually(lambda: answers_for(client, ANALYSIS_TEMPLATE), what="the definition is served")
+
+
+def answers_for(client: QuickClient, kind: Kind) -> bool:
+    try:
+        client.list(kind)
+    except (NotFound, TooManyRequests):
+        return False
+    return True
 
 
 @pytest.mark.usefixtures("with_prometheus")
@@ -112,8 +123,11 @@ async def test_a_bad_version_is_taken_back_and_after_down_the_cluster_is_as_it_w
         assert controller.create(REVIEW, review)["status"]["userInfo"]["username"] == USER
     rollouts("sandbox", "down", "--state", str(state.path), timeout_seconds=120)
     assert not state.path.exists()
-    assert inventory(person) - before == {f"Namespace {namespace}"}
-    assert before - inventory(person) == set()
+    after = inventory(person)
+    left = {one for one in after - before if not one.startswith("AnalysisTemplate ")}
+    assert left == {f"Namespace {namespace}"}, "what the person made of kinds that were not brought in"
+    assert after - before - left, "objects of a definition that was there before"
+    assert before - after == set()
 
 
 def test_a_sandbox_that_was_killed_is_taken_out_by_down_and_stands_in_the_way_until_then(
@@ -127,9 +141,27 @@ def test_a_sandbox_that_was_killed_is_taken_out_by_down_and_stands_in_the_way_un
     assert again.returncode == 1
     assert f"first run `rollouts sandbox down --state {state.path}`" in again.stderr
     assert inventory(person) > before
+    theirs = ObjectRef(CLUSTER_ROLE, "", "rollouts-controller")
+    person.delete(theirs)
+    person.create(CLUSTER_ROLE, {"metadata": {"name": theirs.name}, "rules": []})
     assert "is down" in rollouts("sandbox", "down", "--state", str(state.path), timeout_seconds=120)
+    assert inventory(person) - before == {str(theirs)}, "what took the name of ours since"
+    person.delete(theirs)
     assert inventory(person) == before
     assert not state.path.exists()
+
+
+def test_down_says_what_to_do_when_the_cluster_went_before_the_sandbox(
+    real_programs: Programs, state: StateFolder, rollouts: Tool, tmp_path: Path
+) -> None:
+    with sandbox_cluster(Options(control_plane=ControlPlane.REAL, bare=True)) as gone:
+        Tool(rollouts.command, gone.environment)(*up(state, "--prometheus", "none"))
+    down = ("sandbox", "down", "--state", str(state.path))
+    refused = rollouts.run(*down, timeout_seconds=120)
+    assert refused.returncode == 1
+    assert f"if that cluster is gone for good, remove {state.path / 'brought'}" in refused.stderr
+    shutil.rmtree(state.path / "brought")
+    assert "No sandbox runs" in rollouts(*down)
 
 
 def test_a_cluster_whose_nodes_take_pods_is_refused_and_left_alone(
