@@ -98,6 +98,7 @@ def begin_existing(state: StateFolder, options: Options, places: Places, *, prom
         SandboxError: somebody else runs pods or Rollouts there, or an earlier sandbox of this folder was not taken out.
         ApiError: the cluster does not answer, or refuses.
     """
+    from sandbox.cluster.authority import make_authority
     from sandbox.cluster.brought import Journal, take_out
     from sandbox.cluster.existing import client_of, has_manager, refuse_what_would_be_in_the_way
 
@@ -111,6 +112,7 @@ def begin_existing(state: StateFolder, options: Options, places: Places, *, prom
     with client_of(places.kubeconfig("admin")) as client:
         refuse_what_would_be_in_the_way(client, places.server)
         workloads = not has_manager(client)
+    make_authority(places.control_plane, addresses=("127.0.0.1",))  # for the logs of pods, where the API server checks nothing
     parts = parts_around(options, places, prometheus=prometheus, workloads=workloads)
     prepare = partial(_prepare_existing, places, journal, with_prometheus=prometheus is not None)
     return Beginning(parts, prepare, partial(take_out, state.path))

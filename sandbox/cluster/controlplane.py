@@ -90,7 +90,8 @@ def _api_server(options: Options, places: Places, programs: Programs) -> Part:
             *("--service-account-issuer", "https://kubernetes.default.svc"),
             *("--service-account-key-file", str(folder / "accounts.key")),
             *("--service-account-signing-key-file", str(folder / "accounts.key")),
-            *("--kubelet-certificate-authority", str(folder / "ca.crt"), "--kubelet-preferred-address-types", "InternalIP"),
+            *(() if options.bare else ("--kubelet-certificate-authority", str(folder / "ca.crt"))),  # bare: its nodes are of others
+            *("--kubelet-preferred-address-types", "InternalIP"),
             *("--allow-privileged", "--profiling=false"),
             *(audit if options.audit_log else ()),
             *accounts,

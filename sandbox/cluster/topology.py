@@ -237,7 +237,7 @@ def _api_server(places: Places) -> Part:
 
 
 def _node(options: Options, places: Places, *, workloads: bool) -> Part:
-    certificate = ("--log-certificate", str(places.control_plane / "server.pem")) if places.real else ()
+    certificate = ("--log-certificate", str(places.control_plane / "server.pem")) if places.server.startswith("https") else ()
     played = ("--played", str(options.played_pods)) if options.played_pods is not None else ()
     images = [word for pattern in options.allow_images for word in ("--allow-image", pattern)]
     return Part(

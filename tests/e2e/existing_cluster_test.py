@@ -118,6 +118,7 @@ async def test_a_bad_version_is_taken_back_and_after_down_the_cluster_is_as_it_w
         await asyncio.to_thread(kubectl, "wait", "-n", namespace, "rollout/shop", WAIT, degraded)
         assert set(await answers(load_, 100)) <= {"1", "3-bad"}
     assert load_.snapshot().lost == 0
+    assert "shop:1 listens on" in kubectl("logs", "-l", "app=shop", "-n", namespace)
     with QuickClient(load(str(state.path / "controller.kubeconfig"))) as controller:
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview", "metadata": {}}
         assert controller.create(REVIEW, review)["status"]["userInfo"]["username"] == USER

@@ -92,6 +92,12 @@ def test_requests_are_written_down_only_when_asked_for(programs: Programs) -> No
     assert [rule["level"] for rule in yaml.safe_load(AUDIT_POLICY)["rules"]] == ["None", "Metadata"]
 
 
+def test_a_control_plane_alone_does_not_know_who_signs_for_the_nodes_of_others(programs: Programs) -> None:
+    flag = "--kubelet-certificate-authority"
+    assert words_after(parts(programs)["apiserver"], flag) == ["/state/controlplane/ca.crt"]
+    assert words_after(parts(programs, Options(bare=True))["apiserver"], flag) == []
+
+
 def test_no_token_is_in_a_command_that_others_can_list(programs: Programs) -> None:
     words = " ".join(word for part in parts(programs, Options(with_controller=True)).values() for word in part.command)
     assert [token for token in PLACES.tokens.values() if token in words] == []
