@@ -99,6 +99,7 @@ def test_nothing_survives_a_killed_supervisor(state: StateFolder, control_plane:
     processes, addresses = everything_of(state)
     state.running().supervisor.send(signal.SIGKILL)
     eventually(lambda: not any(one.alive for one in processes), what="everything ends with the supervisor")
+    eventually(lambda: not any(listens(one) for one in addresses), what="the kernel has closed the last sockets")
     assert_nothing_is_left(processes, addresses)
     assert "no sandbox runs" in rollouts.run("sandbox", "status", "--state", str(state.path)).stderr
 

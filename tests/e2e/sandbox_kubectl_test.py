@@ -95,8 +95,12 @@ def test_patch_rolls_out_a_new_image(web: Kubectl) -> None:
 
 def test_an_unknown_image_is_explained(web: Kubectl) -> None:
     web("run", "odd", "--image=example.org/nobody/knows:1")
-    text = eventually(lambda: found if "no program for image" in (found := web("describe", "pod", "odd")) else "", what="the event")
-    assert "ErrImagePull" in text or "ImagePullBackOff" in text
+
+    def explained() -> bool:
+        text = web("describe", "pod", "odd")  # the event and the status come one after the other
+        return "no program for image" in text and ("ErrImagePull" in text or "ImagePullBackOff" in text)
+
+    eventually(explained, what="event and status say why")
 
 
 def test_deleting_a_deployment_takes_its_pods_along(web: Kubectl) -> None:
