@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+TOGETHER := -n 2 --dist loadfile
 
 .PHONY: demo test slow long conformance check setup prometheus controlplane clean
 
@@ -26,19 +27,19 @@ demo: setup prometheus
 
 test: setup
 	@sh tools/prometheus.sh || echo "going on: the tests that need Prometheus are skipped" >&2
-	@$(BIN)/python -m pytest -m 'not slow and not long' -n 2 --dist loadfile --ignore tests/conformance $(ARGS)
+	@$(BIN)/python -m pytest -m 'not slow and not long' $(TOGETHER) --ignore tests/conformance $(ARGS)
 
 controlplane: setup
 	@$(BIN)/rollouts sandbox build
 
 slow: setup prometheus
-	@$(BIN)/python -m pytest -m slow --ignore tests/conformance $(ARGS)
+	@$(BIN)/python -m pytest -m slow $(TOGETHER) --ignore tests/conformance $(ARGS)
 
 long: setup prometheus controlplane
-	@$(BIN)/python -m pytest -m long --ignore tests/conformance $(ARGS)
+	@$(BIN)/python -m pytest -m long $(TOGETHER) --ignore tests/conformance $(ARGS)
 
 conformance: setup prometheus controlplane
-	@$(BIN)/python -m pytest --control-plane real $(ARGS)
+	@$(BIN)/python -m pytest --control-plane real $(TOGETHER) $(ARGS)
 
 check: setup
 	@$(BIN)/ruff check .

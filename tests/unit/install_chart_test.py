@@ -21,7 +21,7 @@ from sandbox.controlplane.programs import cache_folder
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 CHART = ROOT / "charts" / "rollouts"
-HELM = "helm.sh/helm/v4/cmd/helm@latest"
+HELM = "helm.sh/helm/v4/cmd/helm@v4.3.1"
 
 
 @pytest.fixture(scope="module")
