@@ -30,6 +30,8 @@ def admission_options(function: CommandT) -> CommandT:
         admission_port: int,
         **others: Any,
     ) -> Any:
+        if admission_secret and not admission:
+            raise click.UsageError("--admission-secret has no effect by itself; ask for the webhook with --admission")
         asked = Admission(name=admission_name, host=admission_host, port=admission_port, secret=admission_secret)
         return function(*arguments, admission=asked if admission else None, **others)
 

@@ -105,5 +105,7 @@ async def test_without_even_that_it_says_so() -> None:
 
 
 async def test_while_nobody_can_be_asked_the_controller_starts_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
-    assert await refusal(Restricted((), failing=True), Admission(secret="given")) == ""
-    assert "it is not known whether the webhook may get Secret given in namespace shop" in caplog.text
+    transport = Restricted(ROLES_ONLY, failing=True)
+    assert await refusal(transport, Admission()) == ""
+    assert "it is not known whether the account may do what the webhook needs" in caplog.text
+    assert len(transport.asked) == 1, "nobody waits for an answer to each question"

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from kube.client import Client
 from kube.clock import SystemClock
 from kube.kinds import ROLLOUT
 from rollouts.admission.checks import KINDS
 from rollouts.admission.webhook import Admission, admission_webhook
+from rollouts.app import command
 from rollouts.rollout.gather import Stores
 from sandbox.apiserver.inprocess import InProcessTransport
 from sandbox.apiserver.server import ApiServer
@@ -56,3 +58,9 @@ async def test_what_it_fails_to_judge_is_let_in_and_told(
         assert webhook is not None
         assert webhook.judge(ROLLOUT, odd, None) == ("", ())
     assert "could not be checked, and is let in" in caplog.text
+
+
+def test_a_certificate_without_the_webhook_that_serves_it_is_refused() -> None:
+    done = CliRunner().invoke(command, ["--admission-secret=given"])
+    assert done.exit_code == 2
+    assert "ask for the webhook with --admission" in done.output
