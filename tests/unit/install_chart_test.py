@@ -53,10 +53,19 @@ def rendered(helm: str, folder: Path, **values: Any) -> list[Manifest]:
 
 
 ALL: dict[str, Any] = {"webhook": {"enabled": True}, "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}}}
+TEAMS: dict[str, Any] = {
+    "namespaces": ["team-a", "team-b"],
+    "webhook": {
+        "enabled": True,
+        "secret": "rollouts-webhook",
+        "annotations": {"cert-manager.io/inject-ca-from": "argo-rollouts/rollouts-webhook"},
+    },
+}
 VALUES = [
     pytest.param({}, id="nothing chosen"),
     pytest.param(ALL, id="everything"),
     pytest.param({"namespaces": ["team-a", "team-b"]}, id="two namespaces"),
+    pytest.param({"namespaces": ["team-a"], "webhook": {"enabled": True, "secret": "given"}}, id="a webhook with Roles only"),
     pytest.param({"serviceAccount": {"name": "shop"}, "podLabels": {"team": "shop"}}, id="another account"),
 ]
 
@@ -90,6 +99,7 @@ def test_without_choices_the_pods_are_those_of_the_kustomization(helm: str, tmp_
         pytest.param(
             {"namespaces": ["team-a", "team-b"], "rbac": {"create": True, "aggregate": False}}, "namespaces", id="two namespaces"
         ),
+        pytest.param({**TEAMS, "rbac": {"create": True, "aggregate": False}}, "namespaces-webhook", id="two with the webhook"),
     ],
 )
 def test_the_rights_are_those_of_the_kustomization(helm: str, tmp_path: Path, values: dict[str, Any], name: str) -> None:
@@ -107,6 +117,20 @@ def test_the_webhook_is_that_of_the_kustomization(helm: str, tmp_path: Path) -> 
     kind = "ValidatingWebhookConfiguration"
     found = the(rendered(helm, tmp_path, webhook={"enabled": True}), kind)["webhooks"]
     assert found == the(overlay("cluster-webhook"), kind)["webhooks"]
+
+
+def test_with_roles_only_the_webhook_is_that_of_the_kustomization(helm: str, tmp_path: Path) -> None:
+    kubectl()
+    kind, wanted = "ValidatingWebhookConfiguration", overlay("namespaces-webhook")
+    found = rendered(helm, tmp_path, **TEAMS)
+    assert the(found, kind)["webhooks"] == the(wanted, kind)["webhooks"]
+    assert the(found, kind)["metadata"]["annotations"] == the(wanted, kind)["metadata"]["annotations"]
+    assert {"--admission", "--admission-secret=rollouts-webhook"} <= set(container(found)["args"])
+
+
+def test_the_authority_can_be_given_in_the_values(helm: str, tmp_path: Path) -> None:
+    found = rendered(helm, tmp_path, webhook={"enabled": True, "secret": "given", "caBundle": "Zm9v"})
+    assert the(found, "ValidatingWebhookConfiguration")["webhooks"][0]["clientConfig"]["caBundle"] == "Zm9v"
 
 
 def test_the_definitions_are_those_of_the_package_and_outlive_the_release(helm: str, tmp_path: Path) -> None:
@@ -143,9 +167,7 @@ def test_the_values_show_how_traces_are_asked_for() -> None:
         pytest.param({"namespaces": ["Team A"]}, "namespaces", id="a namespace that cannot be"),
         pytest.param({"replicas": "two"}, "replicas", id="a number that is none"),
         pytest.param({"flags": ["loglevel=debug"]}, "flags", id="a flag that is none"),
-        pytest.param(
-            {"namespaces": ["team-a"], "webhook": {"enabled": True}}, "leave namespaces empty", id="a webhook of some namespaces"
-        ),
+        pytest.param({"namespaces": ["team-a"], "webhook": {"enabled": True}}, "webhook.secret", id="a webhook of some namespaces"),
     ],
 )
 def test_wrong_values_are_refused_by_name(helm: str, tmp_path: Path, values: dict[str, Any], told: str) -> None:
