@@ -24,6 +24,9 @@ LIBRARIES = (
 """Those that CPython's modules are linked with, as in the real base image."""
 BUNDLE = "etc/ssl/certs/ca-certificates.crt"
 BUILD_SECONDS = 400
+CACHE = "/var/lib/containers"
+KEPT_IN_THE_FOLDER = f'mkdir -p {CACHE} && mount --bind "$0" {CACHE} && exec "$@"'
+"""Is given a folder and the command. No option of buildah leads what it remembers of layers elsewhere."""
 STARTED_AS_A_POD = """
 user="$1" && shift && mount --bind "$1" "$1" && mount -t tmpfs -o mode=1777,size=16m scratch "$1/tmp" &&
 mount --bind /dev "$1/dev" && mount --bind /proc "$1/proc" && mount -o remount,ro,bind "$1" && exec chroot --userspec="$user" "$@"
@@ -46,7 +49,10 @@ class Buildah:
     def run(self, *words: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         """Run it, whatever comes of it."""
         places = ("--root", str(self.folder / "storage"), "--runroot", str(self.folder / "run"), "--storage-driver", "vfs")
-        return _run(("buildah", *places, *words), seconds=seconds)
+        cache = self.folder / "cache"
+        cache.mkdir(exist_ok=True)
+        kept = ("unshare", "--mount", "sh", "-c", KEPT_IN_THE_FOLDER, str(cache))
+        return _run((*kept, "buildah", *places, *words), seconds=seconds)
 
     def clear(self) -> None:
         """Let go of everything that was stored."""
