@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from install_account import refusals
+from install_account import lacking
 from sandbox_terminal import Tool
 
 from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
@@ -20,12 +20,12 @@ from sandbox.controlplane.programs import NoControlPlane, find
 def cluster(control_plane: ControlPlane) -> Iterator[Cluster]:
     """A sandbox with a controller, and with Prometheus where there is one.
 
-    On a real control plane the controller has the shipped rights: whatever the tests let it do, nothing may have been refused.
+    On a real control plane the controller has the shipped rights: whatever the tests let it do, it may have lacked none.
     """
     real = control_plane is ControlPlane.REAL
     with sandbox_cluster(Options(control_plane=control_plane, audit_log=real, with_controller=True)) as found:
         yield found
-        assert not real or refusals(found) == []
+        assert not real or lacking(found) == []
 
 
 @pytest.fixture

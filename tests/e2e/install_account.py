@@ -50,11 +50,19 @@ def controller(sandbox: Cluster, folder: Path, *arguments: str) -> Iterator[Path
 
 def refusals(sandbox: Cluster) -> list[str]:
     """Return what the API server has refused the account so far, each once."""
-    found: dict[str, None] = {}
+    return sorted({what for what, code in asked(sandbox) if code == 403})
+
+
+def lacking(sandbox: Cluster) -> list[str]:
+    """Return what the account was refused every time; an API server that has just started refuses what it knows no rule for yet."""
+    return sorted(set(refusals(sandbox)) - {what for what, code in asked(sandbox) if code != 403})
+
+
+def asked(sandbox: Cluster) -> Iterator[tuple[str, int]]:
+    """Yield what the account has asked for, verb and resource, with the code of each answer."""
     for line in (sandbox.state.path / "logs" / "audit.log").read_text().splitlines():
         entry = json.loads(line)
-        if entry["user"].get("username") == USER and entry.get("responseStatus", {}).get("code") == 403:
+        if entry["user"].get("username") == USER and "responseStatus" in entry:
             ref = entry.get("objectRef", {})
             place = "/".join(filter(None, (ref.get("resource"), ref.get("subresource"))))
-            found[f"{entry['verb']} {place or entry['requestURI']}"] = None
-    return sorted(found)
+            yield f"{entry['verb']} {place or entry['requestURI']}", entry["responseStatus"].get("code", 0)
