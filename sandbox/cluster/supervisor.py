@@ -173,8 +173,9 @@ class Supervisor:
             again = await self._launch(running.part)
             running.process, running.identity = again.process, again.identity
             self._write()
-            with suppress(SandboxError):
-                await self._get_ready(running)
+            while running.process.returncode is None and not running.ready:
+                with suppress(SandboxError):  # on a busy machine it may take longer than the first start may
+                    await self._get_ready(running)
 
     def _write(self) -> None:
         self._state.write(self.record)
