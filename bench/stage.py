@@ -60,6 +60,14 @@ class Process:
         """Return what it has used."""
         return cpu_seconds(self.process.pid)
 
+    def stop(self) -> None:
+        """Ask it to end."""
+        self.process.terminate()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+
     def memory_mib(self) -> float:
         """Return its resident memory."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])

@@ -87,10 +87,10 @@ class Cluster:
         Raises:
             SandboxError: it does not come back in time.
         """
-        before = self.record.part(part).restarts
-        self.kill(part)
+        before = self.record.part(part).process  # it may have ended by itself: its successor counts then
+        before.send(signal.SIGKILL)
         until(
-            lambda: (now := self.record.part(part)).ready and now.restarts > before,
+            lambda: (now := self.record.part(part)).ready and now.process != before,
             what=f"{part} is ready again",
             timeout_seconds=timeout_seconds,
         )
