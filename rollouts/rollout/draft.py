@@ -60,8 +60,6 @@ class Draft:
     stage_events: dict[Order, list[Event]] = field(default_factory=dict)
     reasons: list[Reason] = field(default_factory=list)
     waits: list[timedelta] = field(default_factory=list)
-    status_first: bool = False
-    """Store the status before anything is written by it: what it says must not be lost once it is acted upon."""
 
     @classmethod
     def of(cls, snapshot: Snapshot, now: datetime) -> Self:
@@ -186,16 +184,13 @@ class Draft:
     def plan(self) -> Plan:
         """Return the finished plan."""
         return Plan(
-            stages=() if self.status_first else self._stages(),
+            stages=tuple(self._stage(order) for order in Order if self.writes[order] or order in self.stage_events),
             status=self.status,
             status_may_wait=STATUS_MAY_WAIT if self._only_counters_moved() else timedelta(0),
             events=tuple(self.events),
             look_again=min(self.waits) if self.waits else None,
             reasons=tuple(self.reasons),
         )
-
-    def _stages(self) -> tuple[Stage, ...]:
-        return tuple(self._stage(order) for order in Order if self.writes[order] or order in self.stage_events)
 
     def _stage(self, order: Order) -> Stage:
         return Stage(order.value, tuple(self.writes[order]), tuple(self.stage_events.get(order, ())))

@@ -15,7 +15,7 @@ from rollouts.engine.steps import Step, describe, kind_of, pause_duration
 from rollouts.rollout.draft import Draft
 from rollouts.rollout.extensions import pauses_on_failure
 from rollouts.rollout.pod_trouble import pod_trouble
-from rollouts.rollout.services import serves_another
+from rollouts.rollout.services import holds_users, serves_another
 from rollouts.rollout.snapshot import available_at
 from rollouts.rollout.targets import at_wanted_counts, enough_available, step_split, wanted_counts
 
@@ -291,14 +291,10 @@ def _finish_step(draft: Draft) -> None:
 
 
 def promote_when_done(draft: Draft) -> None:
-    """Make the new version the stable one when nothing is left to wait for.
-
-    With a router the promotion is stored before Services and routes follow it: whoever finds them half switched must know why.
-    """
+    """Make the new version the stable one when nothing is left to wait for."""
     why = _promotion(draft)
     if not why or draft.new is None:
         return
-    draft.status_first = draft.settings.routed and not draft.is_first
     steps = draft.settings.steps
     _clear_pauses(draft)
     for field in ("abort", "abortedAt", "promoteFull"):
@@ -329,8 +325,9 @@ def _promotion(draft: Draft) -> str:
         return "Initial deploy"
     if settings.paused or draft.status.get("pauseConditions") or draft.index < len(steps):
         return ""
+    begun = holds_users(draft, draft.new)  # a promotion of which everything but the status was written: it is not taken back
     everybody = not serves_another(draft) and _canary_share(draft) == settings.total_weight
-    if settings.routed and settings.replicas and not everybody:
+    if settings.routed and settings.replicas and not (begun or everybody):
         draft.because("waiting for the router to send everybody to the new version")
         return ""
     return draft.fast_track or (f"Completed all {len(steps)} canary steps" if steps else "Completed all 0 canary steps")
