@@ -106,7 +106,7 @@ class Executor:
             root: the object as it was when the plan was made.
             plan: what to do.
             kind: of the root object.
-            gives_way: asked after each stage of writes; True leaves the rest to another plan, as soon as there is time.
+            gives_way: asked after a stage with `others_first`; True leaves the rest to another plan, as soon as there is time.
 
         Raises:
             PlanOutdated: the cluster has changed; make another plan soon.
@@ -117,7 +117,7 @@ class Executor:
         try:
             for stage in plan.stages:
                 await self._stage(run, stage)
-                if gives_way():
+                if stage.others_first and gives_way():
                     run.outcome.settled, run.outcome.look_again_seconds = False, 0.0
                     return run.outcome
             if plan.status is not None:

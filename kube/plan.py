@@ -79,6 +79,9 @@ class Stage:
     writes: tuple[Write, ...]
     events: tuple[Event, ...] = ()
     """What to tell once they succeeded, whatever becomes of later stages and of the status."""
+    others_first: bool = False
+    """Whether the rest of the plan may be left for another one while others wait for their first writes: only where another
+    plan decides the same without the status that is not written then."""
 
 
 @dataclass(frozen=True, slots=True)

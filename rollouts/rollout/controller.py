@@ -48,11 +48,12 @@ def never(_old: Object | None, _new: Object) -> bool:
 
 
 def asks_for_something(old: Object | None, rollout: Object) -> bool:
-    """Tell whether somebody changed the spec, or gave a command through the status."""
+    """Tell whether somebody changed the spec, or gave a command through the status; a pause of the controller's own is none."""
     if old is None or old["metadata"].get("generation") != rollout["metadata"].get("generation"):
         return True
     before, after = old.get("status") or {}, rollout.get("status") or {}
-    return any(before.get(field) != after.get(field) for field in COMMANDS)
+    is_resumed = bool(before.get("pauseConditions")) and not after.get("pauseConditions") and bool(after.get("controllerPause"))
+    return is_resumed or any(before.get(field) != after.get(field) for field in COMMANDS)
 
 
 def has_a_verdict(old: Object | None, run: Object) -> bool:
@@ -60,7 +61,7 @@ def has_a_verdict(old: Object | None, run: Object) -> bool:
     return is_finished(run) and (old is None or not is_finished(old))
 
 
-COMMANDS = ("abort", "promoteFull", "pauseConditions", "controllerPause")
+COMMANDS = ("abort", "promoteFull")
 URGENT: Mapping[Kind, Callable[[Object | None, Object], bool]] = {ROLLOUT: asks_for_something, ANALYSIS_RUN: has_a_verdict}
 
 

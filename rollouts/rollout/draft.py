@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from kube.kinds import REPLICA_SET, ROLLOUT, ObjectRef
 from kube.objects import Object, name_of, namespace_of
-from kube.plan import Event, Patch, Plan, Reason, Stage, Write
+from kube.plan import Create, Event, Patch, Plan, Reason, Stage, Write
 from rollouts.engine import conditions as condition
 from rollouts.rollout.settings import Settings
 from rollouts.rollout.snapshot import ReplicaSet, Snapshot
@@ -193,7 +193,9 @@ class Draft:
         )
 
     def _stage(self, order: Order) -> Stage:
-        return Stage(order.value, tuple(self.writes[order]), tuple(self.stage_events.get(order, ())))
+        writes = tuple(self.writes[order])
+        creates = any(isinstance(one, Create) and one.kind == REPLICA_SET for one in writes)
+        return Stage(order.value, writes, tuple(self.stage_events.get(order, ())), others_first=creates)
 
     def _only_counters_moved(self) -> bool:
         """Tell whether the status can wait for company: nothing that people or the next plan depend on changed."""

@@ -268,7 +268,7 @@ async def test_the_rest_of_a_plan_gives_way_to_what_others_wait_for_and_is_asked
     async with cluster() as scene:
         root = await scene.widget()
         done, late = (Event(about=ref(), reason=reason, message="it is") for reason in ("Done", "Late"))
-        stages = (Stage("first", (child(root),), events=(done,)), Stage("second", (child(root, "late"),)))
+        stages = (Stage("first", (child(root),), events=(done,), others_first=True), Stage("second", (child(root, "late"),)))
         plan = Plan(stages=stages, status={"phase": "Ready"}, events=(late,))
         outcome = await scene.executor.execute(root, plan, kind=WIDGET, gives_way=lambda: True)
         assert (outcome.settled, outcome.look_again_seconds) == (False, 0.0)
@@ -279,10 +279,13 @@ async def test_the_rest_of_a_plan_gives_way_to_what_others_wait_for_and_is_asked
         assert scene.recorded.events == [done]
 
 
-async def test_a_plan_without_writes_has_nothing_to_give_way_with() -> None:
+async def test_a_plan_gives_way_only_where_it_says_that_it_may() -> None:
     async with cluster() as scene:
         root = await scene.widget()
-        await scene.executor.execute(root, Plan(status={"phase": "Ready"}), kind=WIDGET, gives_way=lambda: True)
+        stages = (Stage("first", (child(root),)), Stage("second", (child(root, "late"),)))
+        plan = Plan(stages=stages, status={"phase": "Ready"})
+        await scene.executor.execute(root, plan, kind=WIDGET, gives_way=lambda: True)
+        assert await scene.get("late", CONFIG_MAP)
         assert (await scene.get())["status"] == {"phase": "Ready"}
 
 

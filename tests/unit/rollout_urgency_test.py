@@ -24,7 +24,9 @@ def run(phase: str) -> dict[str, Any]:
         pytest.param(rollout(1), rollout(2), True, id="a new spec"),
         pytest.param(rollout(), rollout(abort=True), True, id="an abort"),
         pytest.param(rollout(), rollout(promoteFull=True), True, id="a full promotion"),
-        pytest.param(rollout(pauseConditions=[{}]), rollout(), True, id="a promotion"),
+        pytest.param(rollout(pauseConditions=[{}], controllerPause=True), rollout(controllerPause=True), True, id="a promotion"),
+        pytest.param(rollout(), rollout(pauseConditions=[{}], controllerPause=True), False, id="a pause of the controller"),
+        pytest.param(rollout(pauseConditions=[{}], controllerPause=True), rollout(controllerPause=False), False, id="its end"),
         pytest.param(rollout(replicas=1), rollout(replicas=2), False, id="counters"),
     ],
 )
