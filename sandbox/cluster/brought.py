@@ -22,6 +22,8 @@ from kube.quick import QuickClient
 from sandbox.cluster.state import BROUGHT, SandboxError, replace
 
 GROUP = "argoproj.io"
+OWNERS = frozenset({"Rollout", "AnalysisRun", "Experiment"})
+"""Whose objects go with our definitions; others of the group (Workflows, Applications) keep theirs."""
 GONE_SECONDS = 60.0
 POLL_SECONDS = 0.2
 NUDGE_SECONDS = 3.0
@@ -134,7 +136,7 @@ def _end_what_is_controlled(client: QuickClient) -> None:
     for kind in (REPLICA_SET, JOB, INGRESS):
         for one in client.list(kind).items:
             owner = controller_of(one)
-            if owner and str(owner.get("apiVersion", "")).startswith(f"{GROUP}/"):
+            if owner and str(owner.get("apiVersion", "")).startswith(f"{GROUP}/") and owner.get("kind") in OWNERS:
                 with suppress(NotFound, Conflict):
                     client.delete(ObjectRef(kind, namespace_of(one), name_of(one)), uid=uid_of(one))
 

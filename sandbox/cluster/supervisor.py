@@ -25,6 +25,8 @@ from sandbox.cluster.topology import Part, Stage
 
 POLL_SECONDS = 0.02
 START_SECONDS = 60.0
+PREPARED_SECONDS = 30.0
+"""How long what is being brought into the cluster is waited for when everything stops."""
 PAUSES_SECONDS = (0.05, 0.2, 1.0, 5.0)
 """Waits before each further start of a part that keeps ending; the last one for ever."""
 LOG_LINES = 8
@@ -57,6 +59,7 @@ class Supervisor:
         self._parts = parts
         self._record = record
         self._prepare = prepare
+        self._preparing: asyncio.Future[None] | None = None
         self._running: dict[str, _Running] = {}
         self._sockets: dict[str, socket.socket] = {}
         self._forked: dict[str, Forked] = {}
@@ -103,11 +106,12 @@ class Supervisor:
     async def _start_api_and_product(self) -> None:
         await _all(self._starting(Stage.STORE))
         await _all(self._starting(Stage.API))
-        await asyncio.to_thread(self._prepare)
+        self._preparing = asyncio.ensure_future(asyncio.to_thread(self._prepare))
+        await asyncio.shield(self._preparing)
         await _all(self._starting(Stage.PRODUCT))
 
     async def stop(self) -> None:
-        """Stop everything; nothing runs after."""
+        """Stop everything; nothing runs after, not even what was still being brought into the cluster."""
         for one in self._running.values():
             if one.keeper:
                 one.keeper.cancel()
@@ -115,6 +119,10 @@ class Supervisor:
             await asyncio.gather(*(_stop(one) for one in self._running.values() if one.part.stage in stages))
         for listening in self._sockets.values():
             listening.close()
+        if self._preparing is not None:
+            await asyncio.wait({self._preparing}, timeout=PREPARED_SECONDS)  # a thread cannot be cancelled
+            if self._preparing.done() and not self._preparing.cancelled():
+                self._preparing.exception()  # told by `start`, if anybody still waits for that
 
     async def _start(self, part: Part) -> None:
         forked = self._forked.pop(part.name, None)

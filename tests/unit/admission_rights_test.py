@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import pytest
 
@@ -23,9 +24,9 @@ ROLES_ONLY = ("get validatingwebhookconfigurations", "patch validatingwebhookcon
 class Restricted(InProcessTransport):
     """An account without some rights: the sandbox itself restricts nobody."""
 
-    def __init__(self, missing: Collection[str], *, failing: bool = False) -> None:
+    def __init__(self, missing: Collection[str], *, failing: bool = False, unsure: bool = False) -> None:
         super().__init__(ApiServer(seed=1))
-        self.missing, self.failing = missing, failing
+        self.missing, self.failing, self.unsure = missing, failing, unsure
         self.asked: list[str] = []
 
     async def request(
@@ -41,8 +42,10 @@ class Restricted(InProcessTransport):
         if path == REVIEW.path():
             asked = json.loads(body or b"")["spec"]["resourceAttributes"]
             self.asked.append(" ".join(asked[name] for name in ("verb", "resource", "namespace", "name") if name in asked))
-            allowed = {"status": {"allowed": f"{asked['verb']} {asked['resource']}" not in self.missing}}
-            return Response(500 if self.failing else 201, {}, json.dumps(allowed).encode())
+            status: dict[str, Any] = {"allowed": f"{asked['verb']} {asked['resource']}" not in self.missing}
+            if self.unsure:
+                status["evaluationError"] = 'clusterrole.rbac.authorization.k8s.io "rollouts-controller" not found'
+            return Response(500 if self.failing else 201, {}, json.dumps({"status": status}).encode())
         return await super().request(method, path, query=query, headers=headers, body=body, timeout_seconds=timeout_seconds)
 
 
@@ -57,6 +60,10 @@ async def refusal(transport: Restricted, asked: Admission) -> str:
         return str(error)
     finally:
         await client.close()
+
+
+async def test_an_api_server_that_does_not_know_the_roles_yet_refuses_nothing_for_good() -> None:
+    assert await refusal(Restricted(ROLES_ONLY, unsure=True), Admission()) == ""
 
 
 @pytest.mark.parametrize(
