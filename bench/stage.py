@@ -127,7 +127,7 @@ class Audit:
                     break
                 self._seen += len(line.encode())
                 entry = json.loads(line)
-                if entry["stage"] == "ResponseComplete" and entry["user"]["username"] in USERS:
+                if entry["stage"] == "ResponseComplete" and entry["user"].get("username") in USERS:
                     found[entry["verb"], resource_of(entry["requestURI"].partition("?")[0])[0]] += 1
         return found
 
@@ -143,11 +143,6 @@ class Stage:
     audit: Audit
     _waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = field(default_factory=list)
     _looking: bool = False
-
-    @property
-    def real(self) -> bool:
-        """Whether the API server is a real one."""
-        return self.cluster.record.control_plane == ControlPlane.REAL.value
 
     @asynccontextmanager
     async def controller(self, *arguments: str) -> AsyncIterator[Process]:

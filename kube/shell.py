@@ -102,7 +102,7 @@ async def operate(
 
 
 def _kopf_alone() -> Any:
-    """Import kopf without `kubernetes`, whose models it looks for and nobody uses: 10 MiB and a third of a second.
+    """Import kopf without `kubernetes`, whose models it looks for and nobody uses: 10 MiB.
 
     Whoever needs `kubernetes` for credentials still imports it then.
     """

@@ -36,7 +36,7 @@ rules:
 """
 GRACE_SECONDS = 2.0
 RARE_COLLECTION = {"GOGC": "200"}
-"""A control plane this small collects garbage all the time; with more room the API server needs a tenth less processor time."""
+"""A control plane this small collects garbage all the time; with more room the API server needs less processor time."""
 
 
 def real_parts(options: Options, places: Places, programs: Programs) -> tuple[Part, ...]:
