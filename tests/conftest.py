@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from sandbox.cluster import ControlPlane
 from sandbox.controlplane.programs import NoControlPlane, Programs, find
+from tests.failed import Failed
+from tests.stuck import ended_if_stuck
 
 settings.register_profile("on a busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("on a busy machine")
 OPTION, VARIABLE = "--control-plane", "ROLLOUTS_CONTROL_PLANE"
+STDERR = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,6 +30,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"the control plane of the sandboxes in tests (default: {VARIABLE}, or embedded); "
         "with `real` and `existing` (the cluster of KUBECONFIG), those tests alone run that have such a sandbox",
     )
+    parser.addoption("--failed-to", type=Path, metavar="FILE", help="write the ids of failed tests here: `pytest @FILE` runs them")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep a way to the standard error that no test captures; note what fails where that was asked for."""
+    config.stash[STDERR] = os.dup(2)
+    path = config.getoption("--failed-to")
+    if path and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Failed(path))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close it again."""
+    os.close(config.stash[STDERR])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Let no test hang for ever."""
+    with ended_if_stuck(item, item.config.stash[STDERR]):
+        return (yield)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
