@@ -16,6 +16,8 @@ from kube.metrics import Histogram
 
 FIRST_WAIT_SECONDS = 0.005
 LONGEST_WAIT_SECONDS = 1000.0
+SHORTEST_WAIT_SECONDS = 0.001
+"""Whoever has to wait waits so long at least: a clock may read the same before and after less, and the wait would begin anew."""
 _LONGEST_STREAK = 32
 """Work that others go before gets a turn after this many of theirs, so that a busy cluster cannot starve it."""
 
@@ -73,7 +75,7 @@ class WorkQueue(Generic[K]):
         if seconds <= 0:
             self.add(key)
             return
-        due = self._clock.monotonic() + seconds
+        due = self._clock.monotonic() + max(seconds, SHORTEST_WAIT_SECONDS)
         if self.closed or self._due.get(key, float("inf")) <= due:
             return
         self._due[key] = due

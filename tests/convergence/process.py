@@ -17,7 +17,6 @@ from kube.transport import Response
 from rollouts.manager import Manager, Options
 from sandbox.apiserver.inprocess import InProcessTransport
 from sandbox.apiserver.server import ApiServer
-from tests.convergence.machinery import TICK_SECONDS
 
 CONTROLLER = "controller"
 BOOKKEEPING = ("/events", "/leases")
@@ -39,8 +38,7 @@ class SteppedClock:
         return self.clock.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait at least a tick: virtual time is rounded, and does not go on for less."""
-        await self.clock.sleep(max(seconds, TICK_SECONDS) if seconds > 0 else seconds)
+        await self.clock.sleep(seconds)
 
 
 @dataclass

@@ -87,6 +87,16 @@ async def test_of_two_delays_the_earlier_wins_and_answers_for_both() -> None:
     assert await nothing_for(queue, 100)
 
 
+async def test_time_goes_on_while_a_key_waits_however_short_the_wait() -> None:
+    clock = LoopClock()
+    queue: WorkQueue[str] = WorkQueue(clock)
+    await clock.sleep(2.578826)
+    before = clock.monotonic()
+    queue.add_after("a", 4.4e-16)
+    assert await next_key(queue) == "a"
+    assert clock.monotonic() > before
+
+
 async def test_delays_of_many_keys_ring_in_order() -> None:
     queue: WorkQueue[str] = WorkQueue(LoopClock())
     for key, seconds in (("c", 3.0), ("a", 1.0), ("b", 2.0)):
