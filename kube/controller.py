@@ -112,6 +112,8 @@ class Controller:
         self.conflicts = 0
         self.durations = Histogram(DURATIONS)
         """How long a look at one object took, its writes included."""
+        self.first_writes = Histogram()
+        """How long it took from a reason to look at an object until the first write that came of it was sent."""
         for watch in watches:
             executor.expectations.follow(watch.informer)
             watch.informer.on_change(self._handler(watch))
@@ -216,11 +218,13 @@ class Controller:
             self.durations.observe(self._clock.monotonic() - began)
 
     async def _reconcile_once(self, key: Key, root: Object) -> None:
-        uid = uid_of(root)
+        uid, asked_at = uid_of(root), self._clock.monotonic() - self.queue.waited_seconds(key)
         plan = self._reconcile(key, self._effects.observations(key, uid), self._clock.now())
         if plan is None:
             return
         outcome = await self._executor.execute(root, plan, kind=self._root, gives_way=self._others_are_urgent)
+        if outcome.wrote_at is not None:
+            self.first_writes.observe(outcome.wrote_at - asked_at)
         if outcome.settled:
             self._effects.consume(key, plan.consumed)
         waits = [

@@ -50,6 +50,8 @@ class Outcome:
     """Whether the wanted status is in the cluster: what it accounts for may be forgotten."""
     look_again_seconds: float | None = None
     writes: int = 0
+    wrote_at: float | None = None
+    """When the first write was sent, by the monotonic clock; None when there was none."""
 
 
 @dataclass(slots=True)
@@ -213,6 +215,8 @@ class Executor:
         if not self._guard():
             raise NotLeading("the lease may be lost: nothing is written until it is held again")
         self.writes += 1
+        if not run.outcome.writes:
+            run.outcome.wrote_at = self._clock.monotonic()
         run.outcome.writes += 1
 
     async def _status(self, run: _Run, plan: Plan) -> None:

@@ -34,6 +34,11 @@ def reconcile_families(controllers: Sequence[Controller]) -> Iterable[Family]:
         "Plans that were outdated before they were carried out.",
         _each(controllers, lambda one: one.conflicts),
     )
+    yield histograms(
+        "rollouts_first_write_seconds",
+        "From a reason to look at an object until the first write that came of it was sent.",
+        [({"controller": one.name}, one.first_writes) for one in controllers],
+    )
     yield gauges("rollouts_effects_running", "Measurements under way.", _each(controllers, lambda one: one.effects_running))
 
 

@@ -43,7 +43,9 @@ class Lives:
 
     def begin(self, troubles: Sequence[Trouble]) -> asyncio.Task[None]:
         """Let things go wrong from now on."""
-        self.server.faults.set(*(one for one in troubles if isinstance(one, Fault)))
+        faults = [one for one in troubles if isinstance(one, Fault)]
+        self.server.faults.set(*faults)
+        self.ledger.watches_lack_events = any(one.action == "lose-events" for one in faults)
         return asyncio.create_task(self._disturb([one for one in troubles if not isinstance(one, Fault)]), name="trouble")
 
     async def _disturb(self, troubles: Sequence[Kill | Deposed | SetClock]) -> None:

@@ -49,6 +49,15 @@ class Ledger:
     """Writes whose answers nobody read: sending them again is right."""
     idle: list[str] = field(default_factory=list)
     """Writes that changed nothing."""
+    watches_lack_events: bool = False
+    """Whether a process may not have heard yet what the one that led before it has written."""
+    _last: dict[tuple[str, str, bytes], Mortal] = field(default_factory=dict)
+
+    def is_known_to(self, process: Mortal, write: tuple[str, str, bytes]) -> bool:
+        """Tell whether a process can know that a write, which is made again, was made."""
+        by = self._last.get(write, process)
+        self._last[write] = process
+        return write not in self.lost and (by is process or not self.watches_lack_events)
 
 
 class Mortal(InProcessTransport):
@@ -109,7 +118,7 @@ class Mortal(InProcessTransport):
 
     def _look(self, write: tuple[str, str, bytes], before: int, answer: Response) -> None:
         found = answer.body.rpartition(b'"resourceVersion":"')[2].partition(b'"')[0]
-        if found.isdigit() and int(found) <= before and write not in self._ledger.lost:
+        if self._ledger.is_known_to(self, write) and found.isdigit() and int(found) <= before:
             self._ledger.idle.append(f"{write[0]} {write[1]} {write[2][:300].decode()}")
 
 

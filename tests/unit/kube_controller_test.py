@@ -469,3 +469,15 @@ async def test_an_urgent_change_is_worked_on_before_what_waits_already() -> None
         await scene.user.patch(ref("b"), {"now": True})
         await asyncio.sleep(1)
         assert [await idle.queue.get() for _ in range(3)] == [("default", name) for name in ("b", "a", "c")]
+
+
+async def test_it_is_known_how_long_the_first_write_took_to_be_sent_and_not_how_long_it_was_on_its_way() -> None:
+    """Every write takes two seconds, and one worker sends those of three objects one after the other."""
+    async with cluster() as scene:
+        for name in ("a", "b", "c"):
+            await scene.widget(name)
+        scene.server.faults.set(Fault(action="delay", verb="patch", resource="widgets", seconds=2, times=3))
+        controller = scene.control(lambda key, observations, now: Plan(status={"n": 1}), workers=1)
+        await asyncio.sleep(60)
+        assert controller.first_writes.count == 3
+        assert controller.first_writes.total == pytest.approx(0 + 2 + 4, abs=0.1)
