@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from bench.stage import Process, Requests, Stage, create_all, rollout, staged, told
+from bench.stage import Process, Requests, Stage, create_all, rollout, shares, staged, told
 from bench.update import edited
 from kube.kinds import ANALYSIS_RUN, ROLLOUT, ObjectRef
 from kube.objects import Object
@@ -82,12 +82,15 @@ async def measured(stage: Stage, process: Process, names: Sequence[str], began: 
     row("  read of the API server", f"{told_by_itself.get('rollouts_api_read_bytes_total', 0) / 2**20:.1f} MiB")
     await idle(stage, process, f"{len(names)} Rollouts")
     row("  memory", f"{process.memory_mib():.0f} MiB")
+    before = await process.first_writes()
     reactions = await edited(stage, names[:100], "shop:at-once")
+    soon = await process.first_writes() - before
     await stage.healthy(names[:100], "shop:at-once")
     median, late = reactions[len(reactions) // 2], reactions[int(len(reactions) * 0.99)]
     row(
         "100 edited at once: edit to first write", f"{median * 1000:.0f} / {late * 1000:.0f} ms", "median / p99, as a watch sees it"
     )
+    row("  of that, change heard to write sent", "", shares(soon))
     row("  memory", f"{process.memory_mib():.0f} MiB")
     began = time.perf_counter()
     for batch in batches(names[100:300], 10):

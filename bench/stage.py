@@ -37,6 +37,7 @@ WRITES = ("create", "update", "patch", "delete")
 UNCOUNTED = ("events", "leases")
 """What the goals leave out of a controller's writes."""
 _SAMPLE = re.compile(r"^(\w+)(?:\{.*\})? (\S+)$", re.MULTILINE)
+_FIRST_WRITE = re.compile(r'^rollouts_first_write_seconds_bucket\{controller="rollout",le="(\S+)"\} (\d+)$', re.MULTILINE)
 
 T = TypeVar("T")
 Requests: TypeAlias = Counter[tuple[str, str]]
@@ -75,6 +76,16 @@ class Process:
 
     async def metrics(self) -> Mapping[str, float]:
         """Return what it tells of itself, summed over labels; nothing while it does not listen yet."""
+        sums: Counter[str] = Counter()
+        for name, value in _SAMPLE.findall(await self._told()):
+            sums[name] += float(value)  # type: ignore[assignment]
+        return sums
+
+    async def first_writes(self) -> Counter[float]:
+        """Return how many looks at Rollouts have led to their first write within so many seconds."""
+        return Counter({float(bound): int(count) for bound, count in _FIRST_WRITE.findall(await self._told())})
+
+    async def _told(self) -> str:
         url = f"http://127.0.0.1:{self.port}/metrics"
 
         def fetch() -> str:
@@ -82,10 +93,7 @@ class Process:
                 return str(answer.read().decode())
             return ""
 
-        sums: Counter[str] = Counter()
-        for name, value in _SAMPLE.findall(await asyncio.to_thread(fetch)):
-            sums[name] += float(value)  # type: ignore[assignment]
-        return sums
+        return await asyncio.to_thread(fetch)
 
     async def rest(self, *, looks: int) -> Mapping[str, float]:
         """Wait until it has looked at this many objects and none waits; return its metrics."""
@@ -94,6 +102,16 @@ class Process:
             if now.get("rollouts_reconciles_total", 0) >= looks and now.get("workqueue_depth", 1) == 0:
                 return now
             await asyncio.sleep(0.05)
+
+
+def shares(counts: Mapping[float, int]) -> str:
+    """Write a histogram's counts as shares of all of them, up to the bound that holds everything."""
+    most = max(counts.values(), default=0)
+    if not most:
+        return "none"
+    shown = [bound for bound in sorted(counts) if counts[bound]]
+    last = next(bound for bound in shown if counts[bound] == most)
+    return ", ".join(f"{counts[bound] / most:.1%} within {bound:g} s" for bound in shown if bound <= last)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from bench.stage import Process, Stage, create_all, each, image_of, owner_of, rollout, staged, told, writes_of
+from bench.stage import Process, Stage, create_all, each, image_of, owner_of, rollout, shares, staged, told, writes_of
 from kube.kinds import INGRESS, ROLLOUT, SERVICE, ObjectRef
 from kube.objects import Object
 from sandbox.cluster import ControlPlane
@@ -76,20 +76,23 @@ async def many_at_once(stage: Stage, process: Process, count: int, replicas: int
     await asyncio.sleep(SETTLED_SECONDS)
     written = (await process.metrics())["rollouts_writes_total"]
     cpu, others, began = process.cpu_seconds(), stage.others(), time.perf_counter()
+    before = await process.first_writes()
     reactions = await edited(stage, names, "shop:2")
+    soon = await process.first_writes() - before
     last = time.perf_counter() - began
     await stage.healthy(names, "shop:2")
     seconds = time.perf_counter() - began
     used = process.cpu_seconds() - cpu
-    shares = ", ".join(f"{name} {spent / 1000:.1f}" for name, spent in (stage.others() - others).most_common(5))
+    spent = ", ".join(f"{name} {milliseconds / 1000:.1f}" for name, milliseconds in (stage.others() - others).most_common(5))
     writes = ((await process.metrics())["rollouts_writes_total"] - written) / count
     late = reactions[int(count * 0.95)]
     for what, value in (
-        (f"{count} edited at once, {replicas} replicas", f"all done in {seconds:.1f} s ({used:.1f} CPU s; {shares})"),
+        (f"{count} edited at once, {replicas} replicas", f"all done in {seconds:.1f} s ({used:.1f} CPU s; {spent})"),
         (
             "  reaction, median / p95",
             f"{statistics.median(reactions):.2f} s / {late:.2f} s; the last {last:.2f} s after the first edit",
         ),
+        ("  of that, change heard to write sent", shares(soon)),
         ("  controller", f"{process.memory_mib():.0f} MiB, {used / count:.3f} CPU s and {writes:.1f} writes each"),
     ):
         print(f"{what:34} {value}", flush=True)
