@@ -37,7 +37,9 @@ WRITES = ("create", "update", "patch", "delete")
 UNCOUNTED = ("events", "leases")
 """What the goals leave out of a controller's writes."""
 _SAMPLE = re.compile(r"^(\w+)(?:\{.*\})? (\S+)$", re.MULTILINE)
-_FIRST_WRITE = re.compile(r'^rollouts_first_write_seconds_bucket\{controller="rollout",le="(\S+)"\} (\d+)$', re.MULTILINE)
+_FIRST_WRITE = re.compile(
+    r'^rollouts_first_write_seconds_bucket\{controller="rollout",urgent="true",le="(\S+)"\} (\d+)$', re.MULTILINE
+)
 
 T = TypeVar("T")
 Requests: TypeAlias = Counter[tuple[str, str]]
@@ -82,7 +84,7 @@ class Process:
         return sums
 
     async def first_writes(self) -> Counter[float]:
-        """Return how many looks at Rollouts have led to their first write within so many seconds."""
+        """Return how many looks at Rollouts that somebody waited for have led to their first write within so many seconds."""
         return Counter({float(bound): int(count) for bound, count in _FIRST_WRITE.findall(await self._told())})
 
     async def _told(self) -> str:

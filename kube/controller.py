@@ -34,6 +34,8 @@ OUTDATED_WAIT_SECONDS = 1.0
 NOT_LEADING_SECONDS = 2.0
 DRAIN_SECONDS = 10.0
 """How long writes that are on their way may take when the controller stops."""
+MOST_HELPERS = 50
+"""So many objects that somebody waits for are worked on beside those of the workers: each is a request under way, little else."""
 
 DURATIONS = (0.01, 0.15, 0.25, 0.5, 1.0)
 """Bounds in seconds, as upstream's (spec/rollout.md 5.1)."""
@@ -105,6 +107,8 @@ class Controller:
         self._resync_seconds = resync_seconds
         told = spans.effects(perform, tracer=executor.tracer, root=root)
         self._effects = Effects(told, clock=clock, answered=self._touch)
+        self._helpers: set[asyncio.Task[None]] = set()
+        self._runs = False
         self._uids: dict[Key, str] = {}
         self._numbers = itertools.count(1)
         self.reconciles = 0
@@ -112,8 +116,9 @@ class Controller:
         self.conflicts = 0
         self.durations = Histogram(DURATIONS)
         """How long a look at one object took, its writes included."""
-        self.first_writes = Histogram()
-        """How long it took from a reason to look at an object until the first write that came of it was sent."""
+        self.first_writes = {urgent: Histogram() for urgent in (True, False)}
+        """How long it took from a reason to look at an object until the first write that came of it was sent, by whether somebody
+        waited for that."""
         for watch in watches:
             executor.expectations.follow(watch.informer)
             watch.informer.on_change(self._handler(watch))
@@ -128,13 +133,16 @@ class Controller:
         logger.info("%s: everything is listed; %d objects wait", self.name, len(self.queue))
         workers = [asyncio.create_task(self._work(), name=f"{self.name}-{number}") for number in range(self._workers)]
         resync = asyncio.create_task(self._resync(), name=f"{self.name}-resync")
+        self._runs = True
         try:
             finished, _ = await asyncio.wait([*workers, resync], return_when=asyncio.FIRST_EXCEPTION)
             for task in finished:
                 task.result()
         finally:
+            self._runs = False
             self.queue.close()
             resync.cancel()
+            workers.extend(self._helpers)
             _, stuck = await asyncio.wait(workers, timeout=DRAIN_SECONDS)
             for task in stuck:
                 task.cancel()
@@ -171,13 +179,25 @@ class Controller:
 
     def _touch(self, key: Key, priority: Priority = Priority.LIVE) -> None:
         self.queue.add(key, priority)
+        if self._runs and self.queue.is_short_of_workers() and len(self._helpers) < MOST_HELPERS:
+            helper = asyncio.get_running_loop().create_task(self._help(), name=f"{self.name}-helper")
+            self._helpers.add(helper)
+            helper.add_done_callback(self._helpers.discard)
 
     async def _work(self) -> None:
         while (key := await self.queue.get()) is not None:
-            try:
-                await self._one(key)
-            finally:
-                self.queue.done(key)
+            await self._take(key)
+
+    async def _help(self) -> None:
+        """Work on what somebody waits for until no more of it waits for a worker."""
+        while self.queue.is_short_of_workers() and (key := await self.queue.get()) is not None:
+            await self._take(key)
+
+    async def _take(self, key: Key) -> None:
+        try:
+            await self._one(key)
+        finally:
+            self.queue.done(key)
 
     async def _resync(self) -> None:
         while True:
@@ -219,12 +239,13 @@ class Controller:
 
     async def _reconcile_once(self, key: Key, root: Object) -> None:
         uid, asked_at = uid_of(root), self._clock.monotonic() - self.queue.waited_seconds(key)
+        urgent = self.queue.is_awaited(key)
         plan = self._reconcile(key, self._effects.observations(key, uid), self._clock.now())
         if plan is None:
             return
-        outcome = await self._executor.execute(root, plan, kind=self._root, gives_way=self._others_are_urgent)
+        outcome = await self._executor.execute(root, plan, kind=self._root, gives_way=lambda: self._gives_way(key))
         if outcome.wrote_at is not None:
-            self.first_writes.observe(outcome.wrote_at - asked_at)
+            self.first_writes[urgent].observe(outcome.wrote_at - asked_at)
         if outcome.settled:
             self._effects.consume(key, plan.consumed)
         waits = [
@@ -236,9 +257,10 @@ class Controller:
         if soonest is not None:
             self.queue.add_after(key, soonest)
 
-    def _others_are_urgent(self) -> bool:
+    def _gives_way(self, key: Key) -> bool:
         """The first writes of a plan are what somebody waits for; the rest may wait for the first writes of others."""
-        return self.queue.has(Priority.URGENT)
+        self.queue.heard(key)
+        return self.queue.is_urgent()
 
     def _forget(self, ref: ObjectRef) -> None:
         """The object is gone, or another one has its name by now."""

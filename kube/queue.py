@@ -43,6 +43,8 @@ class WorkQueue(Generic[K]):
         self._dirty_while_processing: dict[K, Priority] = {}
         self._processing: dict[K, float] = {}
         """How long each had waited."""
+        self._urgent_in_hand: set[K] = set()
+        """Those that were urgent, and of which nobody has said yet that what was waited for is done."""
         self._failures: dict[K, int] = {}
         self._due: dict[K, float] = {}
         self._timers: list[tuple[float, int, K]] = []
@@ -114,9 +116,18 @@ class WorkQueue(Generic[K]):
                 raise
         return None
 
+    def is_awaited(self, key: K) -> bool:
+        """Tell whether somebody waits for what comes of a key that is worked on now."""
+        return key in self._urgent_in_hand
+
+    def heard(self, key: K) -> None:
+        """What somebody waited for is done; the rest of the work on this key is like any other."""
+        self._urgent_in_hand.discard(key)
+
     def done(self, key: K) -> None:
         """Give a key back; it is handed out again if it was added meanwhile."""
         self._processing.pop(key, None)
+        self._urgent_in_hand.discard(key)
         priority = self._dirty_while_processing.pop(key, None)
         if priority is not None:
             self.add(key, priority)
@@ -134,9 +145,13 @@ class WorkQueue(Generic[K]):
         """How many keys wait for a worker now."""
         return sum(map(len, self._waiting.values()))
 
-    def has(self, priority: Priority) -> bool:
-        """Tell whether a key of this priority waits for a worker now."""
-        return bool(self._waiting[priority])
+    def is_short_of_workers(self) -> bool:
+        """Tell whether a key that somebody waits for has no worker, and none is idle."""
+        return bool(self._waiting[Priority.URGENT]) and not self._getters
+
+    def is_urgent(self) -> bool:
+        """Tell whether somebody waits: for work on a key to begin, or for the first that comes of it."""
+        return bool(self._waiting[Priority.URGENT] or self._urgent_in_hand)
 
     def waited_seconds(self, key: K) -> float:
         """Return how long a key that is worked on now had waited for its worker."""
@@ -161,6 +176,8 @@ class WorkQueue(Generic[K]):
         waited = self._clock.monotonic() - self._waiting[turn].pop(key)
         self.waits.observe(waited)
         self._processing[key] = waited
+        if turn is Priority.URGENT:
+            self._urgent_in_hand.add(key)
         return key
 
     def _wake(self) -> None:

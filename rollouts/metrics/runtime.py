@@ -37,7 +37,11 @@ def reconcile_families(controllers: Sequence[Controller]) -> Iterable[Family]:
     yield histograms(
         "rollouts_first_write_seconds",
         "From a reason to look at an object until the first write that came of it was sent.",
-        [({"controller": one.name}, one.first_writes) for one in controllers],
+        [
+            ({"controller": one.name, "urgent": str(urgent).lower()}, histogram)
+            for one in controllers
+            for urgent, histogram in one.first_writes.items()
+        ],
     )
     yield gauges("rollouts_effects_running", "Measurements under way.", _each(controllers, lambda one: one.effects_running))
 

@@ -74,6 +74,35 @@ async def test_a_busy_cluster_cannot_starve_what_goes_later() -> None:
     assert {"live", "resynced"} <= set(first)
 
 
+async def test_somebody_waits_until_what_he_waits_for_is_done_or_given_up() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    queue.add("live")
+    assert not queue.is_urgent()
+    for key in ("a", "b"):
+        queue.add(key, Priority.URGENT)
+    assert [await next_key(queue) for _ in range(2)] == ["a", "b"]
+    assert queue.is_urgent()
+    queue.heard("a")
+    assert queue.is_urgent()
+    queue.done("b")
+    assert not queue.is_urgent()
+
+
+async def test_workers_are_short_only_when_somebody_waits_and_all_are_busy() -> None:
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    queue.add("live")
+    assert not queue.is_short_of_workers()
+    queue.add("urgent", Priority.URGENT)
+    assert queue.is_short_of_workers()
+    assert [await next_key(queue) for _ in range(2)] == ["urgent", "live"]
+    idle = [asyncio.create_task(queue.get()) for _ in range(2)]
+    await asyncio.sleep(0)
+    queue.add("another", Priority.URGENT)
+    assert not queue.is_short_of_workers()
+    queue.close()
+    await asyncio.gather(*idle)
+
+
 async def test_of_two_delays_the_earlier_wins_and_answers_for_both() -> None:
     clock = LoopClock()
     queue: WorkQueue[str] = WorkQueue(clock)
