@@ -6,7 +6,6 @@ API server, node and controller are processes of their own and share the machine
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import sys
@@ -21,17 +20,13 @@ from typing import Any, TypeAlias, TypeVar
 from kube.client import Client
 from kube.clock import SystemClock
 from kube.config import connect, load
-from kube.counting import resource_of
 from kube.informer import Informer
 from kube.kinds import REPLICA_SET, ROLLOUT, Kind, ObjectRef
 from kube.objects import Object, controller_of
 from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
-from sandbox.cluster.account import USER
+from sandbox.cluster.requests import CONTROLLER, RequestLog
 from sandbox.cluster.setup import choose_ports
 
-CONTROLLER = "controller"
-USERS = frozenset({CONTROLLER, USER})
-"""As whom the API servers know it."""
 READY_AFTER_SECONDS = 0.1
 WRITES = ("create", "update", "patch", "delete")
 UNCOUNTED = ("events", "leases")
@@ -118,38 +113,13 @@ def shares(counts: Mapping[float, int]) -> str:
 
 @dataclass(slots=True)
 class Audit:
-    """The requests of the controller, as the API server counts them: the embedded one by user, a real one in its audit log."""
+    """The requests of the controller, as the API server counts them."""
 
-    cluster: Cluster
-    _seen: int = 0
+    log: RequestLog
 
     def take(self) -> Requests:
         """Return what was asked since the last call."""
-        return self._counted() if self.cluster.record.control_plane == ControlPlane.EMBEDDED.value else self._logged()
-
-    def _counted(self) -> Requests:
-        url = f"{self.cluster.record.server}/debug/requests"
-        token = load(str(self.cluster.kubeconfig)).token or ""
-        found: Requests = Counter()
-        for method in ("GET", "DELETE"):
-            request = urllib.request.Request(url, method=method, headers={"authorization": f"Bearer {token}"})
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                rows = json.load(answer).get("requests") or ()
-            found.update({(row["verb"], row["resource"]): row["count"] for row in rows if row["user"] in USERS})
-        return found
-
-    def _logged(self) -> Requests:
-        found: Requests = Counter()
-        with (self.cluster.state.path / "logs" / "audit.log").open() as file:
-            file.seek(self._seen)
-            for line in iter(file.readline, ""):
-                if not line.endswith("\n"):
-                    break
-                self._seen += len(line.encode())
-                entry = json.loads(line)
-                if entry["stage"] == "ResponseComplete" and entry["user"].get("username") in USERS:
-                    found[entry["verb"], resource_of(entry["requestURI"].partition("?")[0])[0]] += 1
-        return found
+        return Counter({(verb, what): count for (user, verb, what), count in self.log.take().items() if user == CONTROLLER})
 
 
 @dataclass(slots=True)
@@ -242,7 +212,7 @@ async def staged(control_plane: ControlPlane, *, audited: bool = True) -> AsyncI
         clock = SystemClock()
         client = Client(connect(load(str(cluster.kubeconfig))), clock=clock)
         informers = {kind: Informer(client, kind, clock=clock) for kind in (ROLLOUT, REPLICA_SET)}
-        stage = Stage(cluster, client, informers[ROLLOUT], informers[REPLICA_SET], Audit(cluster))
+        stage = Stage(cluster, client, informers[ROLLOUT], informers[REPLICA_SET], Audit(RequestLog(cluster)))
         for informer in informers.values():
             informer.on_change(stage.changed)
         tasks = [asyncio.create_task(informer.run()) for informer in informers.values()]
