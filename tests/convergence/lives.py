@@ -24,6 +24,8 @@ class Lives:
     """Every process that ever worked on a server."""
 
     server: ApiServer
+    busy: bool = False
+    """Whether other Rollouts seem to be in need, so that plans are left that may be."""
     ledger: Ledger = field(default_factory=Ledger)
     clock: SteppedClock = field(init=False)
     process: Process = field(init=False)
@@ -39,7 +41,7 @@ class Lives:
 
     def _start(self) -> Process:
         self._count += 1
-        return start(self.server, self.clock, self.ledger, seed=self._count)
+        return start(self.server, self.clock, self.ledger, seed=self._count, busy=self.busy)
 
     def begin(self, troubles: Sequence[Trouble]) -> asyncio.Task[None]:
         """Let things go wrong from now on."""

@@ -143,10 +143,12 @@ class Process:
         return self.manager.controllers[0].reconciles
 
 
-def start(server: ApiServer, clock: Clock, ledger: Ledger, *, seed: int) -> Process:
-    """Start a process; equal seeds give equal lives."""
+def start(server: ApiServer, clock: Clock, ledger: Ledger, *, seed: int, busy: bool = False) -> Process:
+    """Start a process; equal seeds give equal lives. A busy one gives way in every other plan that may, as if others waited."""
     transport, chance = Mortal(server, ledger), random.Random(seed)
     client = Client(transport, clock=clock, random=chance)
     options = Options(resync_seconds=NO_RESYNC)
     manager = Manager(client=client, clock=clock, options=options, guard=transport.guard, random=chance)
+    if busy:
+        manager.controllers[0].queue.is_urgent = lambda: chance.random() < 0.5  # type: ignore[method-assign]
     return Process(manager, transport, asyncio.create_task(manager.run(), name="manager"))

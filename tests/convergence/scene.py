@@ -37,6 +37,8 @@ class Scene:
 
     history: History
     server: ApiServer
+    busy: bool
+    """Whether the controller has others in need besides."""
     failures: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -46,7 +48,7 @@ class Scene:
         self.rules = Rules(self.server, routed=shop.routed, dynamic=shop.dynamic)
         self.rules.counts_pods = not any(step.startswith("canary") for step in shop.steps)
         self.people = People(shop, self.server, self.machinery, self.rules)
-        self.lives = Lives(self.server)
+        self.lives = Lives(self.server, self.busy)
 
     async def until(self, condition: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> bool:
         """Wait, in virtual time; tell whether it came to be so."""
@@ -145,7 +147,7 @@ def play(history: History, troubles: Sequence[Trouble] = (), *, hasty: bool = Fa
 
 
 async def _play(server: ApiServer, history: History, troubles: Sequence[Trouble], *, hasty: bool) -> Ending:
-    scene = Scene(history, server)
+    scene = Scene(history, server, busy=bool(troubles))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(scene.close)
         machinery = asyncio.create_task(scene.machinery.run(), name="machinery")
