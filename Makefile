@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-TOGETHER := -n 2 --dist loadfile --max-worker-restart 2
+TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 2
 
 .PHONY: demo test slow long conformance check setup prometheus controlplane clean
 

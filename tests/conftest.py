@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from sandbox.cluster import ControlPlane
 from sandbox.controlplane.programs import NoControlPlane, Programs, find
 from tests.failed import Failed
-from tests.stuck import ended_if_stuck
+from tests.stuck import allowed, ended_if_stuck
 
 settings.register_profile("on a busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("on a busy machine")
@@ -54,16 +54,20 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what the control plane makes no difference to and, where one is given, tests that put several sandboxes on it."""
+    """Leave out what the control plane makes no difference to and, where one is given, tests that put several sandboxes on it.
+
+    What may take longest goes first, so that no worker is left alone with it in the end.
+    """
     match chosen(config):
         case ControlPlane.EMBEDDED:
-            return
+            kept = items[:]
         case ControlPlane.REAL:
             kept = [one for one in items if "conformance" in one.path.parts or "control_plane" in fixtures_of(one)]
         case ControlPlane.EXISTING:
             kept = [one for one in items if {"control_plane", "cluster"} <= fixtures_of(one)]
-    config.hook.pytest_deselected(items=[one for one in items if one not in kept])
-    items[:] = kept
+    there = set(kept)
+    config.hook.pytest_deselected(items=[one for one in items if one not in there])
+    items[:] = sorted(kept, key=lambda one: -allowed(one))
 
 
 def fixtures_of(item: pytest.Item) -> set[str]:
