@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 2
 
-.PHONY: demo test slow long conformance check setup prometheus controlplane clean
+.PHONY: demo test slow long conformance check setup prometheus controlplane helm clean
 
 setup: $(STAMP)
 
@@ -32,10 +32,13 @@ test: setup
 controlplane: setup
 	@$(BIN)/rollouts sandbox build
 
+helm:
+	@sh tools/helm.sh || echo "going on: the tests that need Helm are skipped" >&2
+
 slow: setup prometheus
 	@$(BIN)/python -m pytest -m slow $(TOGETHER) --ignore tests/conformance $(ARGS)
 
-long: setup prometheus controlplane
+long: setup prometheus controlplane helm
 	@$(BIN)/python -m pytest -m long $(TOGETHER) --ignore tests/conformance $(ARGS)
 
 conformance: setup prometheus controlplane

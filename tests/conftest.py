@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from sandbox.cluster import ControlPlane
-from sandbox.controlplane.programs import NoControlPlane, Programs, find
+from sandbox.controlplane.programs import NoControlPlane, Programs, cache_folder, find
 from tests.failed import Failed
 from tests.stuck import allowed, ended_if_stuck
 
@@ -97,6 +98,15 @@ def control_plane(request: pytest.FixtureRequest) -> ControlPlane:
     found = chosen(request.config)
     if found is ControlPlane.REAL:
         request.getfixturevalue("real_programs")
+    return found
+
+
+@pytest.fixture(scope="session")
+def helm() -> str:
+    """Helm, on PATH or in the cache; without it the test is skipped."""
+    found = shutil.which("helm") or shutil.which("helm", path=str(cache_folder() / "helm"))
+    if found is None:
+        pytest.skip("helm is not installed: sh tools/helm.sh")
     return found
 
 

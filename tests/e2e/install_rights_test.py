@@ -6,7 +6,6 @@ That the rights of the whole cluster are enough is shown by every other test on 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from sandbox_terminal import Tool, eventually
 from kube.leases import LEASE_NAME
 from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
 from sandbox.cluster.account import ACCOUNT, HOME
-from sandbox.controlplane.programs import Programs, cache_folder
+from sandbox.controlplane.programs import Programs
 
 pytestmark = pytest.mark.long
 WAIT = "--timeout=50s"
@@ -58,11 +57,8 @@ def test_the_manifests_are_applied_without_a_warning(kubectl: Tool, overlay: str
 
 
 @pytest.fixture
-def chart(tmp_path: Path) -> Tool:
+def chart(helm: str, tmp_path: Path) -> Tool:
     """Helm, rendering the chart."""
-    helm = shutil.which("helm") or shutil.which("helm", path=str(cache_folder() / "helm"))
-    if helm is None:
-        pytest.skip("helm is not installed")
     home = {name: str(tmp_path) for name in ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME")}
     return Tool((helm, "template", "test", str(ROOT / "charts/rollouts"), "--namespace", HOME), {**os.environ, **home})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,24 +16,9 @@ from install_manifests import ROOT, Manifest, container, kubectl, of_kind, overl
 import rollouts.app
 from crds.manifests import custom_resource_definitions
 from rollouts import tracing
-from sandbox.controlplane.programs import cache_folder
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.long
 CHART = ROOT / "charts" / "rollouts"
-HELM = "helm.sh/helm/v4/cmd/helm@v4.3.1"
-
-
-@pytest.fixture(scope="module")
-def helm() -> str:
-    """Helm: on PATH, in the cache, or built into it where tests may take that long; otherwise the test is skipped."""
-    folder = cache_folder() / "helm"
-    found = shutil.which("helm") or shutil.which("helm", path=str(folder))
-    if found is None and os.environ.get("CI") == "true" and shutil.which("go"):
-        subprocess.run(["nice", "go", "install", HELM], env={**os.environ, "GOBIN": str(folder)}, check=True)
-        found = str(folder / "helm")
-    if found is None:
-        pytest.skip(f"helm is not installed: GOBIN={folder} go install {HELM}")
-    return found
 
 
 def run(helm: str, values: Mapping[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
