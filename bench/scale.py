@@ -1,8 +1,8 @@
 """A thousand Rollouts: what they cost in memory, processor time and requests, and how soon one of them is heard.
 
 Run `python -m bench.scale` from the root of the project; `--control-plane real` asks a real API server. Each Rollout has three
-ReplicaSets, made by the controller itself in three revisions. Then the controller is started afresh and measured: the first
-list, idling, updates at once, updates one after the other, many finished AnalysisRuns. Pods are played.
+ReplicaSets (or `--revisions`), made by the controller itself. Then the controller is started afresh and measured: the first list,
+idling, updates at once, updates one after the other, many finished AnalysisRuns. Pods are played.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def batches(names: Sequence[T], size: int = BATCH) -> Iterator[Sequence[T]]:
         yield names[start : start + size]
 
 
-async def populated(stage: Stage, names: Sequence[str]) -> None:
-    """Make Rollouts of one replica with three revisions each."""
+async def populated(stage: Stage, names: Sequence[str], images: Sequence[str]) -> None:
+    """Make Rollouts of one replica with a revision for each image."""
     began = time.perf_counter()
     async with stage.controller():
         for batch in batches(names):
             await create_all(stage.client, ROLLOUT, (rollout(name, [], replicas=1) for name in batch))
-            await stage.healthy(batch, REVISIONS[0])
-        for image in REVISIONS[1:]:
+            await stage.healthy(batch, images[0])
+        for image in images[1:]:
             for batch in batches(names):
                 await shipped(stage, batch, image)
     sets = sum(1 for _ in stage.sets.store.keys())  # noqa: SIM118
@@ -138,11 +138,11 @@ async def _finish(stage: Stage, run: Object) -> None:
     await stage.client.patch(ref, {"status": run["status"]}, subresource="status")
 
 
-async def bench(control_plane: ControlPlane, count: int, runs: int) -> None:
+async def bench(control_plane: ControlPlane, count: int, runs: int, images: Sequence[str]) -> None:
     """Print every row."""
     async with staged(control_plane) as stage:
         names = [f"shop-{number}" for number in range(count)]
-        await populated(stage, names)
+        await populated(stage, names, images)
         began = time.perf_counter()
         async with stage.controller() as process:
             await measured(stage, process, names, began)
@@ -155,9 +155,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--control-plane", choices=[one.value for one in ControlPlane], default=ControlPlane.EMBEDDED.value)
     parser.add_argument("--rollouts", type=int, default=1000)
+    parser.add_argument(
+        "--revisions", type=int, choices=range(1, len(REVISIONS) + 1), default=len(REVISIONS), help="of each Rollout"
+    )
     parser.add_argument("--runs", type=int, default=10_000, help="finished AnalysisRuns; 0 leaves them out")
     arguments = parser.parse_args()
-    asyncio.run(bench(ControlPlane(arguments.control_plane), arguments.rollouts, arguments.runs))
+    asyncio.run(bench(ControlPlane(arguments.control_plane), arguments.rollouts, arguments.runs, REVISIONS[: arguments.revisions]))
 
 
 if __name__ == "__main__":
