@@ -21,7 +21,7 @@ import yaml
 from sandbox_shop import answers, deploy, quickstart, users
 from sandbox_terminal import Tool, descendants, eventually
 
-from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
+from sandbox.cluster import Cluster, ControlPlane, Options, SandboxError, sandbox_cluster
 from sandbox.cluster.processes import Identity
 from sandbox.cluster.setup import find_prometheus
 from sandbox.load.result import Snapshot
@@ -78,12 +78,19 @@ class Deaths:
         name = self.chance.choice([one for one in self.victims if counts[one] == min(counts.values())])
         began = time.time()
         if name in (*BEHIND, "gateway"):
-            self.cluster.killed_and_back(name, timeout_seconds=PATIENCE_SECONDS)
+            self._part(name)
         elif name == "pod":
             self._pod()
         else:
             self._program(name)
         self.log.append((name, began, time.time()))
+
+    def _part(self, name: str) -> None:
+        try:
+            self.cluster.killed_and_back(name, timeout_seconds=PATIENCE_SECONDS)
+        except SandboxError:
+            print(self.log, self.cluster.state.log(name).read_text()[-20_000:])  # shown where the test fails
+            raise
 
     def _program(self, name: str) -> None:
         [found] = programs(self.cluster, name)
