@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[STDERR] = os.dup(2)
     path = config.getoption("--failed-to")
     if path and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Failed(path))
+        config.pluginmanager.register(Failed(path, float(config.getoption("maxworkerrestart", None) or "inf")))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
