@@ -103,7 +103,7 @@ class Gateway:
         self._session: aiohttp.ClientSession | None = None
         self._untidy = False
         self._listening: Set[str] = set()
-        self.envoy = Child(self._command(), on_line=on_request, on_start=self._find_admin)
+        self.envoy = Child(self._command(), on_line=on_request, before_start=self._forget_admin, on_start=self._find_admin)
 
     @property
     def ingress(self) -> Socket:
@@ -204,6 +204,10 @@ class Gateway:
         assert self._session is not None, "start() comes first"
         async with self._session.get(f"http://{self._admin}{path}") as answer:
             return await answer.text()
+
+    def _forget_admin(self) -> None:
+        """Take away the address of an Envoy that nobody asked for it: it, or a gateway, was killed in between."""
+        self._address_file.unlink(missing_ok=True)
 
     async def _find_admin(self) -> None:
         """Wait for Envoy to write where its admin interface is; each start picks another port."""

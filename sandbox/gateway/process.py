@@ -41,14 +41,16 @@ class Child:
         command: Sequence[str],
         *,
         on_line: Callable[[bytes], None] | None = None,
+        before_start: Callable[[], None] | None = None,
         on_start: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Run `command`; `on_line` gets its standard output by lines, `on_start` is awaited after each start.
+        """Run `command`; `on_line` gets its standard output by lines, `before_start` and `on_start` are called around each start.
 
         `on_start` waits until the program is up, and raises a `RuntimeError` when it does not come up.
         """
         self._command = tuple(command)
         self._on_line = on_line
+        self._before_start = before_start
         self._on_start = on_start
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -98,6 +100,8 @@ class Child:
             await self._drain(process)
 
     async def _launch(self) -> None:
+        if self._before_start:
+            self._before_start()
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.DEVNULL,

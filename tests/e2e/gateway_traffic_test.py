@@ -223,6 +223,15 @@ async def test_what_cannot_be_taken_up_again_does_not_keep_the_next_gateway_from
         await second.stop()
 
 
+@pytest.mark.parametrize("left", ["127.0.0.1:9", ""])
+async def test_the_admin_address_of_an_envoy_killed_at_its_start_does_not_keep_the_next_gateway_from_starting(
+    tmp_path: Path, left: str
+) -> None:
+    (tmp_path / "admin-address").write_text(left)
+    async with running_gateway(tmp_path) as gateway:
+        await gateway.confirmed()
+
+
 async def test_an_address_that_somebody_else_has_takes_nothing_else_with_it(gateway: Gateway) -> None:
     """Two gateways never share an address: the later one leaves it out and says so."""
     async with running_apps(App("squatter", f"{OWN}.181.1", 80)):
