@@ -109,6 +109,10 @@ def create_replica_set(draft: Draft, replicas: int) -> None:
     draft.event("NewReplicaSetCreated", f"Created {title}", after=Order.REVISION)
     if replicas:
         draft.event("ScalingReplicaSet", f"Scaled up {title} from 0 to {replicas}", after=Order.REVISION)
+    _say_created(draft, name)
+
+
+def _say_created(draft: Draft, name: str) -> None:
     draft.condition("Progressing", "True", reason="NewReplicaSetCreated", message=f'Created new replica set "{name}"', touch=True)
 
 
@@ -182,9 +186,17 @@ def _reset(draft: Draft, steps_hash: str) -> None:
         status["currentStepIndex"] = len(draft.settings.steps)
         if is_new_template:
             draft.event("SkipSteps", "Rollback to stable ReplicaSet, all steps skipped")
-    if draft.new is not None:
+    if draft.new is not None and is_new_template and _was_made_for_this(draft, draft.new):
+        _say_created(draft, draft.new.name)
+    elif draft.new is not None:
         message = f'Found new replica set "{draft.new.name}"'
         draft.condition("Progressing", "True", reason="FoundNewReplicaSet", message=message, touch=True)
+
+
+def _was_made_for_this(draft: Draft, new: ReplicaSet) -> bool:
+    """Tell whether an earlier plan made it and stored no status after that, rather than an earlier update."""
+    is_newest = new.revision > max((one.revision for one in draft.snapshot.replica_sets if one.uid != new.uid), default=0)
+    return is_newest and REVISION_HISTORY not in annotations_of(new.obj)
 
 
 def _fast_track(draft: Draft) -> str:

@@ -194,3 +194,22 @@ def test_a_revision_number_that_somebody_broke_is_given_anew(text: str) -> None:
     world.settle()
     assert world.rollout()["metadata"]["annotations"][REVISION] == "1"
     assert (world.weight(), world.status()["phase"], len(world.all(REPLICA_SET))) == (60, "Paused", 2)
+
+
+def progress(world: World) -> str:
+    """The reason of the condition Progressing."""
+    return next(str(one["reason"]) for one in world.status()["conditions"] if one["type"] == "Progressing")
+
+
+@pytest.mark.parametrize(("shipped", "is_created"), [("shop:3", True), ("shop:1", False)])
+@pytest.mark.parametrize("written", [0, 1])
+def test_a_new_replica_set_is_told_from_one_of_an_earlier_update(written: int, shipped: str, is_created: bool) -> None:
+    """Also by a controller that goes on where another one was killed right after its first write."""
+    world = at_60_percent()
+    world.patch_status({"promoteFull": True})
+    world.settle()
+    world.set_image(shipped)
+    if written:
+        world.reconcile(killed_after=written)
+    world.reconcile()
+    assert (progress(world) == "NewReplicaSetCreated") is is_created
