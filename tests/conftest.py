@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from sandbox.cluster import ControlPlane
-from sandbox.controlplane.programs import NoControlPlane, Programs, cache_folder, find
+from sandbox.controlplane.programs import NoControlPlane, Programs, find
 from tests.failed import Failed
+from tests.helm_chart import Helm
 from tests.stuck import allowed, ended_if_stuck
 
 settings.register_profile("on a busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -102,12 +102,9 @@ def control_plane(request: pytest.FixtureRequest) -> ControlPlane:
 
 
 @pytest.fixture(scope="session")
-def helm() -> str:
-    """Helm, on PATH or in the cache; without it the test is skipped."""
-    found = shutil.which("helm") or shutil.which("helm", path=str(cache_folder() / "helm"))
-    if found is None:
-        pytest.skip("helm is not installed: sh tools/helm.sh")
-    return found
+def helm() -> Helm:
+    """Helm, without a cluster; where its library is missing the test is skipped."""
+    return Helm(pytest.importorskip("helm_python", reason="Helm's library is not installed: make long does that"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -28,13 +28,14 @@ def installed(kubectl: Tool, overlay: str) -> None:
 
 
 @contextmanager
-def controller(sandbox: Cluster, folder: Path, *arguments: str) -> Iterator[Path]:
-    """Run the controller under the account; yields its log when it leads."""
+def controller(sandbox: Cluster, folder: Path, *arguments: str, kubeconfig: Path | None = None) -> Iterator[Path]:
+    """Run the controller under the account, or that of a kubeconfig; yields its log when it leads."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     pages = [f"--{page}={port}" for page in ("healthzPort", "metricsPort")]
     pages += [f"--{page}=127.0.0.1" for page in ("healthz-address", "metrics-address")]
-    kubeconfig, log = sandbox.state.path / "controller.kubeconfig", folder / "controller.log"
+    kubeconfig = kubeconfig or sandbox.state.path / "controller.kubeconfig"
+    log = folder / "controller.log"
     names = dict.fromkeys(("http_proxy", "HTTP_PROXY"), sandbox.name_proxy) | {"no_proxy": NO_PROXY, "NO_PROXY": NO_PROXY}
     command = (sys.executable, "-m", "rollouts.app", "--kubeconfig", str(kubeconfig), *pages, *SHORT_LEASE, *arguments)
     with log.open("wb") as file:

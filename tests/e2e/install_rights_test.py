@@ -12,17 +12,24 @@ from typing import Any
 
 import pytest
 import yaml
+from gateway_cluster import definition
 from install_account import ROOT, controller, installed, refusals
 from sandbox_shop import deploy, quickstart
 from sandbox_terminal import Tool, eventually
 
+from kube.kinds import Kind
 from kube.leases import LEASE_NAME
 from sandbox.cluster import Cluster, ControlPlane, Options, sandbox_cluster
 from sandbox.cluster.account import ACCOUNT, HOME
 from sandbox.controlplane.programs import Programs
+from tests.helm_chart import Helm
 
 pytestmark = pytest.mark.long
 WAIT = "--timeout=50s"
+CERTIFICATES = tuple(
+    Kind("cert-manager.io", "v1", name, plural) for name, plural in (("Issuer", "issuers"), ("Certificate", "certificates"))
+)
+"""What an overlay asks of cert-manager; nobody makes certificates here."""
 INSTANCE = "argo-rollouts.argoproj.io/controller-instance-id"
 
 
@@ -45,9 +52,12 @@ def kubectl(environment: Mapping[str, str], real_programs: Programs) -> Tool:
     return Tool((str(real_programs.kubectl),), environment)
 
 
-@pytest.mark.parametrize("overlay", ["cluster", "cluster-webhook", "namespace", "namespaces"])
+@pytest.mark.parametrize("overlay", ["cluster", "cluster-webhook", "namespace", "namespaces", "namespaces-webhook"])
 def test_the_manifests_are_applied_without_a_warning(kubectl: Tool, overlay: str) -> None:
     """Unknown fields and violations of the namespace's pod security standard would be warned of."""
+    for kind in CERTIFICATES:
+        kubectl("apply", "-f", "-", stdin=yaml.safe_dump(definition(kind)))
+        kubectl("wait", f"crd/{kind.plural}.{kind.group}", WAIT, "--for=condition=Established")
     for name in ("team-a", "team-b"):
         kubectl("create", "namespace", name) if not exists(kubectl, name) else None
     kubectl("label", "namespace", HOME, "--overwrite", "pod-security.kubernetes.io/warn=restricted")
@@ -56,17 +66,10 @@ def test_the_manifests_are_applied_without_a_warning(kubectl: Tool, overlay: str
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.fixture
-def chart(helm: str, tmp_path: Path) -> Tool:
-    """Helm, rendering the chart."""
-    home = {name: str(tmp_path) for name in ("HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME")}
-    return Tool((helm, "template", "test", str(ROOT / "charts/rollouts"), "--namespace", HOME), {**os.environ, **home})
-
-
-def test_the_chart_is_applied_without_a_warning(kubectl: Tool, chart: Tool) -> None:
+def test_the_chart_is_applied_without_a_warning(kubectl: Tool, helm: Helm) -> None:
     kubectl("label", "namespace", HOME, "--overwrite", "pod-security.kubernetes.io/warn=restricted")
-    text = chart("--set", "webhook.enabled=true")
-    done = kubectl.run("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-", stdin=text)
+    text = helm.rendered({"webhook": {"enabled": True}})
+    done = kubectl.run("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-n", HOME, "-f", "-", stdin=text)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -134,17 +137,15 @@ def test_with_roles_in_two_namespaces_these_are_looked_after_and_no_other(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "lease"),
+    ("values", "lease"),
     [
-        pytest.param((), LEASE_NAME, id="without one"),
-        pytest.param(("--set", "flags={--logformat=json,--instance-id=team-a}"), f"{LEASE_NAME}-team-a", id="with one"),
-        pytest.param(
-            ("--set", "flags={--instance-id=team-a}", "--set", "namespaces={shop}"), f"{LEASE_NAME}-team-a", id="with Roles alone"
-        ),
+        pytest.param({}, LEASE_NAME, id="without one"),
+        pytest.param({"flags": ["--logformat=json", "--instance-id=team-a"]}, f"{LEASE_NAME}-team-a", id="with one"),
+        pytest.param({"flags": ["--instance-id=team-a"], "namespaces": ["shop"]}, f"{LEASE_NAME}-team-a", id="with Roles alone"),
     ],
 )
-def test_the_chart_grants_the_lease_that_goes_with_the_instance_id(chart: Tool, arguments: tuple[str, ...], lease: str) -> None:
-    rules = [rule for one in yaml.safe_load_all(chart(*arguments)) for rule in (one or {}).get("rules") or ()]
+def test_the_chart_grants_the_lease_that_goes_with_the_instance_id(helm: Helm, values: dict[str, Any], lease: str) -> None:
+    rules = [rule for one in yaml.safe_load_all(helm.rendered(values)) for rule in (one or {}).get("rules") or ()]
     named = {name for rule in rules if rule["resources"] == ["leases"] for name in rule.get("resourceNames") or ()}
     assert named == {lease}
 
