@@ -24,6 +24,7 @@ from kube.informer import Informer
 from kube.kinds import Kind, ObjectRef
 from kube.metrics import Histogram
 from kube.objects import Key, Object, key_of, uid_of
+from kube.pacing import Lane, lane
 from kube.plan import Event, NotLeading, Observation, Plan, PlanOutdated
 from kube.queue import Priority, WorkQueue
 
@@ -240,6 +241,7 @@ class Controller:
     async def _reconcile_once(self, key: Key, root: Object) -> None:
         uid, asked_at = uid_of(root), self._clock.monotonic() - self.queue.waited_seconds(key)
         urgent = self.queue.is_awaited(key)
+        lane.set(Lane.URGENT if urgent else Lane.ORDINARY)
         plan = self._reconcile(key, self._effects.observations(key, uid), self._clock.now())
         if plan is None:
             return
@@ -260,6 +262,7 @@ class Controller:
     def _gives_way(self, key: Key) -> bool:
         """The first writes of a plan are what somebody waits for; the rest may wait for the first writes of others."""
         self.queue.heard(key)
+        lane.set(Lane.ORDINARY)
         return self.queue.is_urgent()
 
     def _forget(self, ref: ObjectRef) -> None:

@@ -20,6 +20,7 @@ from kube.clock import Clock
 from kube.errors import ApiError, NotFound
 from kube.kinds import CORE_EVENT, ObjectRef
 from kube.objects import format_time
+from kube.pacing import Lane, lane
 from kube.plan import Event
 
 logger = logging.getLogger(__name__)
@@ -105,6 +106,7 @@ class EventRecorder:
 
     async def run(self) -> None:
         """Send until cancelled; what waits then is sent by `flush`."""
+        lane.set(Lane.LAST)
         async with asyncio.TaskGroup() as group:
             for queue in self._queues:
                 group.create_task(self._send_for_ever(queue))

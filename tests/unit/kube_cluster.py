@@ -20,6 +20,7 @@ from kube.informer import Informer
 from kube.kinds import CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION, Kind, ObjectRef
 from kube.objects import Key, Object, controller_of, namespace_of
 from kube.owners import owner_reference
+from kube.pacing import Pace
 from kube.plan import Create, Effect, Event, Observation, Plan
 from kube.spans import TracedTransport
 from kube.tracing import Tracer
@@ -176,7 +177,7 @@ def ref(name: str = "a", kind: Kind = WIDGET) -> ObjectRef:
 
 
 @asynccontextmanager
-async def cluster(*, tracer: Tracer | None = None) -> AsyncIterator[Cluster]:
+async def cluster(*, tracer: Tracer | None = None, per_second: float = 0) -> AsyncIterator[Cluster]:
     clock = LoopClock()
     server = ApiServer(clock=clock, seed=1)
     user = Client(InProcessTransport(server), clock=clock)
@@ -187,7 +188,8 @@ async def cluster(*, tracer: Tracer | None = None) -> AsyncIterator[Cluster]:
     transport: Transport = Counted(server, requests)
     if tracer is not None:
         transport = TracedTransport(transport, tracer=tracer, server="https://user:sesame@cluster.example/token/sesame")
-    client = Client(transport, clock=clock, random=Steady())  # type: ignore[arg-type]
+    pace = Pace(clock, per_second=per_second, burst=10)
+    client = Client(transport, clock=clock, pace=pace, random=Steady())  # type: ignore[arg-type]
     recorded = Recorded()
     widgets, maps = (Informer(client, kind, clock=clock, random=Steady()) for kind in (WIDGET, CONFIG_MAP))  # type: ignore[arg-type]
     made: list[Cluster] = []

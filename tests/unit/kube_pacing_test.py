@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from kube_fakes import LoopClock
 
-from kube.pacing import Pace
+from kube.pacing import Lane, Pace, lane
 
 pytestmark = pytest.mark.looptime
 
@@ -42,3 +42,40 @@ async def test_a_rest_allows_a_burst_again_and_no_more_than_that() -> None:
     await moments(pace, 4)
     await asyncio.sleep(60)
     assert await moments(pace, 3) == [0, 0, 0.1]
+
+
+async def test_what_somebody_waits_for_goes_first_and_what_is_only_told_last() -> None:
+    pace, order = Pace(LoopClock(), per_second=10, burst=1), []
+
+    async def one(mine: Lane) -> None:
+        lane.set(mine)
+        await pace.turn()
+        order.append(mine)
+
+    await pace.turn()
+    await asyncio.gather(*(one(mine) for mine in (Lane.LAST, Lane.ORDINARY, Lane.LAST, Lane.URGENT, Lane.ORDINARY)))
+    assert order == sorted(order)
+
+
+async def test_who_comes_late_goes_before_who_can_wait() -> None:
+    pace, loop = Pace(LoopClock(), per_second=1, burst=1), asyncio.get_running_loop()
+
+    async def one(mine: Lane, after_seconds: float) -> float:
+        lane.set(mine)
+        await asyncio.sleep(after_seconds)
+        await pace.turn()
+        return round(loop.time() - began, 3)
+
+    began = loop.time()
+    await pace.turn()
+    told, asked = await asyncio.gather(one(Lane.LAST, 0.1), one(Lane.URGENT, 0.9))
+    assert (asked, told) == (1, 2)
+
+
+async def test_who_gave_up_takes_nobody_elses_turn() -> None:
+    pace = Pace(LoopClock(), per_second=10, burst=1)
+    await pace.turn()
+    gone = asyncio.create_task(pace.turn())
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await moments(pace, 1) == [0.1]

@@ -92,3 +92,19 @@ async def test_it_is_known_how_long_the_first_write_took_to_be_sent_and_not_how_
         await asyncio.sleep(60)
         assert [controller.first_writes[urgent].count for urgent in (True, False)] == [0, 3]
         assert controller.first_writes[False].total == pytest.approx(0 + 2 + 4, abs=0.1)
+
+
+async def test_under_a_ceiling_what_somebody_waits_for_is_sent_before_what_waits_for_its_turn_already() -> None:
+    """Two requests a second, and status writes of all workers in line when somebody asks for something."""
+    async with cluster(per_second=2) as scene:
+        controller = controller_of_widgets(scene, lambda key, observations, now: Plan(status={"n": 1}), workers=5)
+        scene.run(controller.run())
+        for number in range(20):
+            await scene.widget(f"another-{number}")
+        await scene.widget("mine")
+        await asyncio.sleep(1)
+        assert (await scene.get("mine")).get("status") is None
+        await scene.user.patch(ref("mine"), {"now": True})
+        await asyncio.sleep(1.1)
+        assert (await scene.get("mine")).get("status") == {"n": 1}
+        assert scene.writes(part="widgets") < 21
