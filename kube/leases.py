@@ -27,6 +27,7 @@ OURS = "rollouts/"
 """How the identity of each of our replicas begins. Upstream's is a host name, `_` and a UUID: no host name has a slash, and every
 holder writes its own identity, so the two cannot be taken for each other, whoever held the lease before."""
 SOONEST_SECONDS = 0.02
+"""At least between two attempts, also right before a deadline."""
 SETTLE_SECONDS = 0.25
 """Between taking the lease and working: the stores have the last writes of the former leader by then: nothing is told twice."""
 
@@ -237,7 +238,7 @@ class Elector:
         """Renew until that fails for too long."""
         while True:
             pause = self._times.retry * self._random.uniform(0.9, 1.1)
-            await self._clock.sleep(min(pause, max(self.left_seconds(), 0)))
+            await self._clock.sleep(max(min(pause, self.left_seconds()), SOONEST_SECONDS))
             if not self.guard():  # asked again after every wait: who was frozen in it must not even renew
                 break
             if not await self._try(within=self._patience()) and self.leader not in ("", self._identity):

@@ -13,7 +13,7 @@ from kube.client import Client
 from kube.clock import Clock
 from kube.errors import ApiError, Forbidden, NotFound
 from kube.kinds import LEASE, ObjectRef
-from kube.leases import HeldByStranger, Sightings, holder_of, is_ours
+from kube.leases import SOONEST_SECONDS, HeldByStranger, Sightings, holder_of, is_ours
 from kube.objects import Object, namespace_of
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Neighbourhood:
             HeldByStranger: somebody does.
         """
         while (seconds := await self._look()) > 0:
-            await self._clock.sleep(min(LOOK_SECONDS, seconds))
+            await self._clock.sleep(max(min(LOOK_SECONDS, seconds), SOONEST_SECONDS))
 
     async def _look(self) -> float:
         """Look once, and return for how long to go on."""

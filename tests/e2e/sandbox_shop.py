@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from sandbox.cluster import Cluster
 from sandbox.load.generator import LoadGenerator
 from sandbox.load.wire import Target
 
+OPENING_SECONDS = 30
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart-nginx"
 
 
@@ -53,8 +55,12 @@ def deploy(kubectl: Tool, namespace: str, manifests: str) -> None:
 
 @asynccontextmanager
 async def users(cluster: Cluster, namespace: str, *, rps: float = 100) -> AsyncIterator[LoadGenerator]:
-    """Let users come."""
-    async with LoadGenerator(Target(url=cluster.gateway, host=host_of(namespace)), rps=rps) as load:
+    """Let users come, once the shop is open: a gateway serves a first Ingress a moment after it is there."""
+    target = Target(url=cluster.gateway, host=host_of(namespace))
+    async with asyncio.timeout(OPENING_SECONDS), LoadGenerator(target, rps=10) as knocking:
+        while 200 not in knocking.snapshot().statuses:
+            await knocking.progress()
+    async with LoadGenerator(target, rps=rps) as load:
         yield load
 
 

@@ -33,6 +33,19 @@ class LoopClock:
         await asyncio.sleep(seconds)
 
 
+class Coarse(LoopClock):
+    """Wakes who waits a little early, as rounding may; who waits for less than that sees no time pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        assert len(self.waits) < 200, "it waits over and over, and no time passes"
+        await asyncio.sleep(max(seconds - 0.001, 0))
+
+
 class Steady:
     """A random source without chance."""
 

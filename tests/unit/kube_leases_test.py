@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from kube_cluster import Cluster, cluster
-from kube_fakes import LoopClock
+from kube_fakes import Coarse, LoopClock
 
 from kube.client import Client
 from kube.kinds import LEASE, ObjectRef
@@ -24,9 +24,9 @@ REF = ObjectRef(LEASE, "default", LEASE_NAME)
 class Replica:
     """One contender, which notes when it leads."""
 
-    def __init__(self, scene: Cluster, name: str, *, take_over: bool = False) -> None:
+    def __init__(self, scene: Cluster, name: str, *, take_over: bool = False, clock: LoopClock | None = None) -> None:
         client = Client(InProcessTransport(scene.server, user=name), clock=scene.clock)
-        self.clock = LoopClock()
+        self.clock = clock or LoopClock()
         self.elector = Elector(client, namespace="default", identity=OURS + name, clock=self.clock, take_over=take_over)
         self.led: list[float] = []
         self.stopped: list[float] = []
@@ -120,6 +120,19 @@ async def test_who_cannot_renew_may_not_write_before_anybody_else_may(fault: Fau
         await asyncio.sleep(5)
         assert first.task.done()
         assert len(first.stopped) == 1
+
+
+async def test_who_cannot_renew_ends_also_where_waits_end_a_little_early() -> None:
+    """Waiting for the rest of a rounding may let no time pass, over and over."""
+    async with cluster() as scene:
+        clock = Coarse()
+        first = Replica(scene, "one", clock=clock)
+        await asyncio.sleep(5)
+        scene.server.faults.set(Fault(action="drop-before", user="one"))
+        await asyncio.wait([first.task], timeout=11)
+        assert first.task.done()
+        assert first.task.exception() is None
+        assert min(clock.waits) > 0.01
 
 
 async def test_a_lost_lease_is_told_with_the_reason_and_never_as_held_by_the_loser(caplog: pytest.LogCaptureFixture) -> None:

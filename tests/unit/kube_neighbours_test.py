@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from kube_cluster import Cluster, cluster
+from kube_fakes import Coarse, LoopClock
 
 from kube.client import Client
 from kube.kinds import LEASE, NAMESPACE, ObjectRef
@@ -36,11 +38,13 @@ async def holds(scene: Cluster, namespace: str, holder: str, *, alive: bool) -> 
         scene.run(renew())
 
 
-async def verdict(scene: Cluster, namespaces: tuple[str, ...] = ("",), *, elects: bool = True) -> tuple[str, float]:
+async def verdict(
+    scene: Cluster, namespaces: tuple[str, ...] = ("",), *, elects: bool = True, clock: LoopClock | None = None
+) -> tuple[str, float]:
     """Return why it may not work (nothing: it may), and after how long that is known."""
     client = Client(InProcessTransport(scene.server, user="one"), clock=scene.clock)
     own = ObjectRef(LEASE, "default", LEASE_NAME)
-    neighbours = Neighbourhood(client, own=own, namespaces=namespaces, clock=scene.clock, elects=elects)
+    neighbours = Neighbourhood(client, own=own, namespaces=namespaces, clock=clock or scene.clock, elects=elects)
     began = scene.clock.monotonic()
     try:
         await neighbours.leave_or_stay()
@@ -84,10 +88,11 @@ async def test_others_are_not_waited_for(namespace: str, holder: str, options: d
         assert await verdict(scene, **options) == ("", 0)  # type: ignore[arg-type]
 
 
-async def test_a_controller_that_is_gone_is_waited_for_as_long_as_its_lease() -> None:
+@pytest.mark.parametrize("clock", [LoopClock, Coarse])
+async def test_a_controller_that_is_gone_is_waited_for_as_long_as_its_lease(clock: Callable[[], LoopClock]) -> None:
     async with cluster() as scene:
         await holds(scene, "argo-rollouts", STRANGER, alive=False)
-        why, seconds = await verdict(scene)
+        why, seconds = await verdict(scene, clock=clock())
         assert why == ""
         assert seconds == pytest.approx(15, abs=1)
 
