@@ -123,7 +123,7 @@ class Controller:
         for watch in watches:
             executor.expectations.follow(watch.informer)
             watch.informer.on_change(self._handler(watch))
-        executor.expectations.on_met(root, lambda ref: self.queue.add((ref.namespace, ref.name)))
+        executor.expectations.on_met(root, lambda ref: self._touch((ref.namespace, ref.name)))
 
     async def run(self) -> None:
         """Work until cancelled; then workers finish the object they have in hand, and effects are cancelled."""

@@ -135,7 +135,7 @@ class _Server:
         try:
             for address in self._addresses:
                 await _listen(web.TCPSite(runner, address.host, address.port), address)
-        except InvalidConfig as error:
+        except Exception as error:  # whatever it is, somebody waits for it
             self.started.set_exception(error)
         else:
             self._stop = lambda: own.call_soon_threadsafe(stopped.set)

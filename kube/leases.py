@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random as randomness
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -96,6 +97,11 @@ class Sightings:
             self.renewed = bool(holder_of(lease)) and holder_of(self._last) == holder_of(lease)
         self._last, self._changed_at = lease, self._clock.monotonic()
 
+    @property
+    def holder(self) -> str:
+        """Who held it when it was last seen; empty when nobody did."""
+        return holder_of(self._last) if self._last is not None else ""
+
     def left_seconds(self) -> float:
         """Return after how long the holder counts as dead; 0 when it does, or nobody holds the lease."""
         if self._last is None or not holder_of(self._last):
@@ -148,6 +154,8 @@ class Elector:
         """The Lease as we wrote it last: renewing is one request as long as nobody else touches it."""
         self._seen = Sightings(clock, otherwise_seconds=self._times.lease)
         self._warned = ""
+        self._asks = False
+        """Whether the answer to a write of the Lease is open, or was never heard."""
         self._robbed_seconds = 0.0
         self._followed = False
         """Whether another replica had the lease before."""
@@ -174,9 +182,14 @@ class Elector:
         Raises:
             HeldByStranger: another controller is alive, and was not to be taken over.
         """
-        while not await self._try(within=min(self._times.renew, 2 * self._times.retry)):
-            self._look_at_stranger()
-            await self._clock.sleep(self._pause())
+        try:
+            while not await self._try(within=min(self._times.renew, 2 * self._times.retry)):
+                self._look_at_stranger()
+                await self._clock.sleep(self._pause())
+        except asyncio.CancelledError:
+            if self._asks:  # the lease may be ours without our knowing
+                await self._give_back(within=self._times.retry)
+            raise
         leading = asyncio.ensure_future(self._lead(lead))
         renewing = asyncio.ensure_future(self._renew())
         try:
@@ -275,8 +288,12 @@ class Elector:
         try:
             current = await self._client.get(LEASE, self._ref.namespace, self._ref.name)
         except NotFound:
+            if self._seen.holder != self._identity and self._seen.left_seconds():
+                return False  # somebody has deleted it, and whoever held it may not have noticed yet
             metadata = {"name": self._ref.name, "namespace": self._ref.namespace}
+            self._asks = True
             self._held = await self._client.create(LEASE, {"metadata": metadata, "spec": self._spec({}, took=True)})
+            self._asks = False
             return True
         self._seen.note(current)
         self.leader = holder_of(current)
@@ -291,14 +308,16 @@ class Elector:
 
     async def _write(self, current: Object, *, took: bool) -> bool:
         patch = {"spec": self._spec(current.get("spec") or {}, took=took)}
+        self._asks = True
         self._held = await self._client.patch(self._ref, patch, version=version_of(current))
+        self._asks = False
         return True
 
     def _spec(self, current: Object, *, took: bool) -> dict[str, Any]:
         now = format_micro_time(self._clock.now())
         spec: dict[str, Any] = {
             "holderIdentity": self._identity,
-            "leaseDurationSeconds": max(1, round(self._times.lease)),
+            "leaseDurationSeconds": math.ceil(self._times.lease),
             "renewTime": now,
         }
         if took:
@@ -309,17 +328,26 @@ class Elector:
     async def _release(self) -> None:
         """Give the lease back, so that the next replica need not wait for it to run out."""
         left, self._renewed_at = self.left_seconds(), float("-inf")
-        if left <= 0:
-            return
+        if left > 0:
+            await self._give_back(within=left)
+
+    async def _give_back(self, *, within: float) -> None:
+        """Give the lease back if it is ours; once more when a renewal on its way has touched it meanwhile."""
         try:
-            async with asyncio.timeout(left):
-                current = await self._client.get(LEASE, self._ref.namespace, self._ref.name)
-                if holder_of(current) == self._identity:
-                    patch = {"spec": {"holderIdentity": "", "leaseDurationSeconds": 1}}
-                    await self._client.patch(self._ref, patch, version=version_of(current))
-                    logger.info("%s has given back the lease %s", self._identity, self._ref)
-        except (ApiError, TimeoutError) as error:
+            async with asyncio.timeout(within):
+                try:
+                    await self._give_back_once()
+                except Conflict:
+                    await self._give_back_once()
+        except (ApiError, InvalidConfig, TimeoutError) as error:
             logger.warning("the lease %s was not given back: %s", self._ref, str(error) or "no answer in time")
+
+    async def _give_back_once(self) -> None:
+        current = await self._client.get(LEASE, self._ref.namespace, self._ref.name)
+        if holder_of(current) == self._identity:
+            patch = {"spec": {"holderIdentity": "", "leaseDurationSeconds": 1}}
+            await self._client.patch(self._ref, patch, version=version_of(current))
+            logger.info("%s has given back the lease %s", self._identity, self._ref)
 
 
 def format_micro_time(moment: datetime) -> str:

@@ -68,6 +68,8 @@ class Neighbourhood:
         except ApiError as error:
             logger.warning("it cannot be asked who else is at work: %s", error)
             return LOOK_SECONDS
+        held = {ObjectRef(LEASE, namespace_of(lease), self._own.name) for lease in foreign}
+        self._seen = {ref: seen for ref, seen in self._seen.items() if ref in held}  # the others were given back, or deleted
         for lease in foreign:
             self._note(lease)
         return max((one.left_seconds() for one in self._seen.values()), default=0.0)

@@ -43,8 +43,8 @@ class WorkQueue(Generic[K]):
         self._dirty_while_processing: dict[K, Priority] = {}
         self._processing: dict[K, float] = {}
         """How long each had waited."""
-        self._urgent_in_hand: set[K] = set()
-        """Those that were urgent, and of which nobody has said yet that what was waited for is done."""
+        self._awaited: set[K] = set()
+        """Those that were urgent, and of which nobody has said yet that what was waited for is done; they stay urgent."""
         self._failures: dict[K, int] = {}
         self._due: dict[K, float] = {}
         self._timers: list[tuple[float, int, K]] = []
@@ -63,6 +63,8 @@ class WorkQueue(Generic[K]):
         if self.closed:
             return
         self.added += 1
+        if key in self._awaited and key not in self._processing:
+            priority = Priority.URGENT
         if key in self._processing:
             self._dirty_while_processing[key] = min(priority, self._dirty_while_processing.get(key, priority))
             return
@@ -99,8 +101,9 @@ class WorkQueue(Generic[K]):
         return self._failures.get(key, 0)
 
     def forget(self, key: K) -> None:
-        """Work on this key succeeded: the next failure waits as briefly as the first."""
+        """Work on this key succeeded: nobody waits for it any more, and the next failure waits as briefly as the first."""
         self._failures.pop(key, None)
+        self._awaited.discard(key)
 
     async def get(self) -> K | None:
         """Return the next key to work on, to be given back with `done`; None once the queue is closed."""
@@ -118,16 +121,15 @@ class WorkQueue(Generic[K]):
 
     def is_awaited(self, key: K) -> bool:
         """Tell whether somebody waits for what comes of a key that is worked on now."""
-        return key in self._urgent_in_hand
+        return key in self._awaited
 
     def heard(self, key: K) -> None:
         """What somebody waited for is done; the rest of the work on this key is like any other."""
-        self._urgent_in_hand.discard(key)
+        self._awaited.discard(key)
 
     def done(self, key: K) -> None:
         """Give a key back; it is handed out again if it was added meanwhile."""
         self._processing.pop(key, None)
-        self._urgent_in_hand.discard(key)
         priority = self._dirty_while_processing.pop(key, None)
         if priority is not None:
             self.add(key, priority)
@@ -151,7 +153,7 @@ class WorkQueue(Generic[K]):
 
     def is_urgent(self) -> bool:
         """Tell whether somebody waits: for work on a key to begin, or for the first that comes of it."""
-        return bool(self._waiting[Priority.URGENT] or self._urgent_in_hand)
+        return bool(self._waiting[Priority.URGENT]) or not self._awaited.isdisjoint(self._processing)
 
     def waited_seconds(self, key: K) -> float:
         """Return how long a key that is worked on now had waited for its worker."""
@@ -177,7 +179,7 @@ class WorkQueue(Generic[K]):
         self.waits.observe(waited)
         self._processing[key] = waited
         if turn is Priority.URGENT:
-            self._urgent_in_hand.add(key)
+            self._awaited.add(key)
         return key
 
     def _wake(self) -> None:

@@ -146,6 +146,7 @@ def _home(connection: Connection) -> str:
 
 
 COUNT = click.IntRange(min=1)
+PORT = click.IntRange(0, 65535)
 
 
 @click.command("controller", cls=Command, help="Run the controller of Rollouts and AnalysisRuns.")
@@ -176,9 +177,11 @@ COUNT = click.IntRange(min=1)
 @click.option("--leader-election-retry-period", "retry", type=Seconds(), default="2s", show_default=True)
 @click.option("--leader-election-namespace", "lease_namespace", default="", help="Where the Lease is; by default where the pod is.")
 @click.option("--take-over", is_flag=True, help="Take the lease from Argo Rollouts, which then stops.")
-@click.option("--healthzPort", "health_port", default=8080, show_default=True, help="Port of /healthz and /readyz; 0 serves none.")
+@click.option(
+    "--healthzPort", "health_port", type=PORT, default=8080, show_default=True, help="Port of /healthz and /readyz; 0 serves none."
+)
 @click.option("--healthz-address", "health_host", default="0.0.0.0", show_default=True, help="Address of /healthz and /readyz.")
-@click.option("--metricsPort", "metrics_port", default=8090, show_default=True, help="Port of /metrics; 0 serves none.")
+@click.option("--metricsPort", "metrics_port", type=PORT, default=8090, show_default=True, help="Port of /metrics; 0 serves none.")
 @click.option("--metrics-address", "metrics_host", default="0.0.0.0", show_default=True, help="Address of /metrics.")
 @admission_options
 @click.option("--loglevel", default="info", show_default=True, help="debug, info, warn or error.")

@@ -64,6 +64,7 @@ def test_flags_without_effect_are_told() -> None:
     [
         pytest.param(["--leader-elect=perhaps"], "--leader-elect is true or false, got 'perhaps'", id="a switch"),
         pytest.param(["--leader-election-renew-deadline", "soon"], '"soon" is not a duration', id="a duration"),
+        pytest.param(["--healthzPort=99999"], "not in the range 0<=x<=65535", id="a port"),
         pytest.param(["--no-such-flag"], "--no-such-flag", id="a flag nobody knows"),
     ],
 )

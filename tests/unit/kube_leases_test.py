@@ -24,10 +24,20 @@ REF = ObjectRef(LEASE, "default", LEASE_NAME)
 class Replica:
     """One contender, which notes when it leads."""
 
-    def __init__(self, scene: Cluster, name: str, *, take_over: bool = False, clock: LoopClock | None = None) -> None:
+    def __init__(
+        self,
+        scene: Cluster,
+        name: str,
+        *,
+        take_over: bool = False,
+        clock: LoopClock | None = None,
+        times: Times | None = None,
+    ) -> None:
         client = Client(InProcessTransport(scene.server, user=name), clock=scene.clock)
         self.clock = clock or LoopClock()
-        self.elector = Elector(client, namespace="default", identity=OURS + name, clock=self.clock, take_over=take_over)
+        self.elector = Elector(
+            client, namespace="default", identity=OURS + name, clock=self.clock, take_over=take_over, times=times
+        )
         self.led: list[float] = []
         self.stopped: list[float] = []
         self.refused = ""
@@ -133,6 +143,48 @@ async def test_who_cannot_renew_ends_also_where_waits_end_a_little_early() -> No
         assert first.task.done()
         assert first.task.exception() is None
         assert min(clock.waits) > 0.01
+
+
+async def test_who_finds_the_lease_deleted_waits_for_whoever_held_it() -> None:
+    """The holder cannot be reached, and may write until its own time is over."""
+    async with cluster() as scene:
+        first = Replica(scene, "one")
+        await asyncio.sleep(1)
+        second = Replica(scene, "two")
+        await asyncio.sleep(5)
+        scene.server.faults.set(Fault(action="drop-before", user="one"))
+        await scene.user.delete(REF)
+        await asyncio.sleep(40)
+        assert first.stopped[0] < second.led[0]
+
+
+async def test_a_leader_whose_lease_was_deleted_makes_it_again_and_goes_on() -> None:
+    async with cluster() as scene:
+        first = Replica(scene, "one")
+        await asyncio.sleep(1)
+        second = Replica(scene, "two")
+        await asyncio.sleep(5)
+        await scene.user.delete(REF)
+        await asyncio.sleep(60)
+        assert (first.stopped, second.led) == ([], [])
+        assert (await lease(scene))["holderIdentity"] == "rollouts/one"
+
+
+async def test_who_is_stopped_before_it_hears_that_the_lease_is_its_own_gives_it_back() -> None:
+    async with cluster() as scene:
+        scene.server.faults.set(Fault(action="lose-answer", verb="create", user="one"))
+        first = Replica(scene, "one")
+        await asyncio.sleep(0.1)
+        assert (await lease(scene))["holderIdentity"] == "rollouts/one"
+        await first.stop()
+        assert (first.led, (await lease(scene))["holderIdentity"]) == ([], "")
+
+
+async def test_nobody_takes_a_lease_before_its_holder_has_stopped_whatever_the_fractions_of_a_second() -> None:
+    async with cluster() as scene:
+        Replica(scene, "one", times=Times(lease=2.4, renew=2.3, retry=1))
+        await asyncio.sleep(1)
+        assert (await lease(scene))["leaseDurationSeconds"] == 3
 
 
 async def test_a_lost_lease_is_told_with_the_reason_and_never_as_held_by_the_loser(caplog: pytest.LogCaptureFixture) -> None:

@@ -97,6 +97,16 @@ async def test_a_controller_that_is_gone_is_waited_for_as_long_as_its_lease(cloc
         assert seconds == pytest.approx(15, abs=1)
 
 
+async def test_a_lease_that_somebody_deletes_is_waited_for_no_longer() -> None:
+    async with cluster() as scene:
+        await holds(scene, "argo-rollouts", STRANGER, alive=False)
+        looked = asyncio.create_task(verdict(scene))
+        await asyncio.sleep(3)
+        await scene.user.delete(ObjectRef(LEASE, "argo-rollouts", LEASE_NAME))
+        why, seconds = await asyncio.wait_for(looked, 60)
+        assert (why, seconds) == ("", pytest.approx(3, abs=1.5))
+
+
 async def test_a_server_that_is_away_is_asked_again() -> None:
     async with cluster() as scene:
         await holds(scene, "argo-rollouts", STRANGER, alive=True)

@@ -84,8 +84,27 @@ async def test_somebody_waits_until_what_he_waits_for_is_done_or_given_up() -> N
     assert queue.is_urgent()
     queue.heard("a")
     assert queue.is_urgent()
+    queue.forget("b")
     queue.done("b")
     assert not queue.is_urgent()
+
+
+async def test_what_somebody_waits_for_stays_urgent_until_it_is_done() -> None:
+    """Work that had to be put off, or failed, has done nothing for whoever waits."""
+    queue: WorkQueue[str] = WorkQueue(LoopClock())
+    queue.add("a", Priority.URGENT)
+    await queue.get()
+    queue.retry("a")
+    queue.done("a")
+    assert not queue.is_urgent()
+    queue.add("live")
+    await asyncio.sleep(1)
+    assert await next_key(queue) == "a"
+    assert queue.is_awaited("a")
+    queue.forget("a")
+    queue.done("a")
+    queue.add("a")
+    assert await queue.get() == "live"
 
 
 async def test_workers_are_short_only_when_somebody_waits_and_all_are_busy() -> None:
