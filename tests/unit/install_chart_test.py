@@ -138,6 +138,7 @@ def test_the_values_show_how_traces_are_asked_for() -> None:
         pytest.param({"namespaces": ["Team A"]}, "namespaces", id="a namespace that cannot be"),
         pytest.param({"replicas": "two"}, "replicas", id="a number that is none"),
         pytest.param({"flags": ["loglevel=debug"]}, "flags", id="a flag that is none"),
+        pytest.param({"flags": ["--healthzPort=9000"]}, "flags", id="a port that the probes would not know"),
         pytest.param({"namespaces": ["team-a"], "webhook": {"enabled": True}}, "webhook.secret", id="a webhook of some namespaces"),
     ],
 )
