@@ -155,7 +155,7 @@ class Elector:
         self._seen = Sightings(clock, otherwise_seconds=self._times.lease)
         self._warned = ""
         self._asks = False
-        """Whether the answer to a write of the Lease is open, or was never heard."""
+        """Whether a write of the Lease may have been carried out without our hearing of it."""
         self._robbed_seconds = 0.0
         self._followed = False
         """Whether another replica had the lease before."""
@@ -291,10 +291,7 @@ class Elector:
             if self._seen.holder != self._identity and self._seen.left_seconds():
                 return False  # somebody has deleted it, and whoever held it may not have noticed yet
             metadata = {"name": self._ref.name, "namespace": self._ref.namespace}
-            self._asks = True
-            self._held = await self._client.create(LEASE, {"metadata": metadata, "spec": self._spec({}, took=True)})
-            self._asks = False
-            return True
+            return await self._hold(self._client.create(LEASE, {"metadata": metadata, "spec": self._spec({}, took=True)}))
         self._seen.note(current)
         self.leader = holder_of(current)
         ours, left = self.leader == self._identity, self._seen.left_seconds()
@@ -308,8 +305,11 @@ class Elector:
 
     async def _write(self, current: Object, *, took: bool) -> bool:
         patch = {"spec": self._spec(current.get("spec") or {}, took=took)}
+        return await self._hold(self._client.patch(self._ref, patch, version=version_of(current)))
+
+    async def _hold(self, writing: Awaitable[Object]) -> bool:
         self._asks = True
-        self._held = await self._client.patch(self._ref, patch, version=version_of(current))
+        self._held = await writing
         self._asks = False
         return True
 

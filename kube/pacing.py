@@ -80,8 +80,8 @@ class Pace:
         return bool(self._waiting)
 
     def _left_seconds(self) -> float:
-        """Return the time until the next turn may begin."""
-        return max(self._next, self._clock.monotonic() - self._credit_seconds) - self._clock.monotonic()
+        """Return the time until the next turn may begin; below zero by what was saved up, at most a burst."""
+        return max(self._next - self._clock.monotonic(), -self._credit_seconds)
 
     def _take(self) -> None:
-        self._next = max(self._next, self._clock.monotonic() - self._credit_seconds) + self._seconds_each
+        self._next = self._clock.monotonic() + self._left_seconds() + self._seconds_each

@@ -63,11 +63,11 @@ class WorkQueue(Generic[K]):
         if self.closed:
             return
         self.added += 1
-        if key in self._awaited and key not in self._processing:
-            priority = Priority.URGENT
         if key in self._processing:
             self._dirty_while_processing[key] = min(priority, self._dirty_while_processing.get(key, priority))
             return
+        if key in self._awaited:
+            priority = Priority.URGENT
         known = next((one for one in Priority if key in self._waiting[one]), None)
         if known is None or priority < known:
             since = None if known is None else self._waiting[known].pop(key)

@@ -97,6 +97,12 @@ async def test_a_port_that_is_taken_is_told_with_the_flag_that_changes_it() -> N
                 pass
 
 
+async def test_an_address_that_cannot_be_is_told_and_not_waited_for() -> None:
+    with pytest.raises(OverflowError):
+        async with served(Pages(health=Health, metrics=str), [Address("127.0.0.1", 99_999, "--healthzPort")]):
+            pass
+
+
 async def test_nothing_is_served_where_nothing_was_asked_for() -> None:
     async with served(Pages(health=Health, metrics=str), []) as ports:
         assert ports == []

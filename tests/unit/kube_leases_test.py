@@ -61,15 +61,20 @@ class Replica:
         await asyncio.gather(self.task, return_exceptions=True)
 
 
+async def leader_and_standby(scene: Cluster) -> tuple[Replica, Replica]:
+    """Two replicas, of which the first leads."""
+    first = Replica(scene, "one")
+    await asyncio.sleep(1)
+    return first, Replica(scene, "two")
+
+
 async def lease(scene: Cluster) -> Any:
     return (await scene.user.get(LEASE, "default", LEASE_NAME))["spec"]
 
 
 async def test_the_first_replica_leads_and_the_second_waits() -> None:
     async with cluster() as scene:
-        first = Replica(scene, "one")
-        await asyncio.sleep(1)
-        second = Replica(scene, "two")
+        first, second = await leader_and_standby(scene)
         await asyncio.sleep(120)
         assert (len(first.led), second.led) == (1, [])
         assert (first.elector.guard(), second.elector.guard()) == (True, False)
@@ -101,9 +106,7 @@ async def test_a_leader_that_stops_gives_the_lease_back_and_the_next_takes_it_wi
 
 async def test_a_leader_that_dies_is_replaced_after_a_lease() -> None:
     async with cluster() as scene:
-        first = Replica(scene, "one")
-        await asyncio.sleep(1)
-        second = Replica(scene, "two")
+        first, second = await leader_and_standby(scene)
         await asyncio.sleep(30)
         scene.server.faults.set(Fault(action="drop-before", user="one"))
         died = scene.clock.monotonic()
@@ -148,9 +151,7 @@ async def test_who_cannot_renew_ends_also_where_waits_end_a_little_early() -> No
 async def test_who_finds_the_lease_deleted_waits_for_whoever_held_it() -> None:
     """The holder cannot be reached, and may write until its own time is over."""
     async with cluster() as scene:
-        first = Replica(scene, "one")
-        await asyncio.sleep(1)
-        second = Replica(scene, "two")
+        first, second = await leader_and_standby(scene)
         await asyncio.sleep(5)
         scene.server.faults.set(Fault(action="drop-before", user="one"))
         await scene.user.delete(REF)
@@ -160,9 +161,7 @@ async def test_who_finds_the_lease_deleted_waits_for_whoever_held_it() -> None:
 
 async def test_a_leader_whose_lease_was_deleted_makes_it_again_and_goes_on() -> None:
     async with cluster() as scene:
-        first = Replica(scene, "one")
-        await asyncio.sleep(1)
-        second = Replica(scene, "two")
+        first, second = await leader_and_standby(scene)
         await asyncio.sleep(5)
         await scene.user.delete(REF)
         await asyncio.sleep(60)
@@ -178,6 +177,15 @@ async def test_who_is_stopped_before_it_hears_that_the_lease_is_its_own_gives_it
         assert (await lease(scene))["holderIdentity"] == "rollouts/one"
         await first.stop()
         assert (first.led, (await lease(scene))["holderIdentity"]) == ([], "")
+
+
+async def test_a_lease_that_was_touched_as_it_was_given_back_is_given_back_all_the_same() -> None:
+    async with cluster() as scene:
+        first = Replica(scene, "one")
+        await asyncio.sleep(1)
+        scene.server.faults.set(Fault(action="conflict", verb="patch", user="one", times=1))
+        await first.stop()
+        assert (await lease(scene))["holderIdentity"] == ""
 
 
 async def test_nobody_takes_a_lease_before_its_holder_has_stopped_whatever_the_fractions_of_a_second() -> None:
